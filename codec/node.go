@@ -1,0 +1,4 @@
+package codec
+
+// Node is a zero-copy view of a node's block.
+type Node struct{}

@@ -1,0 +1,138 @@
+package prolly
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+)
+
+// Hint says where the store keeps a node. It is opaque to the tree, may be
+// stale, and is never trusted: whatever is read at a hint is checked against
+// the hash it was asked for. The zero Hint says nothing.
+type Hint [16]byte
+
+// Addr names a node: its hash, and a hint of where it lies.
+type Addr struct {
+	Hash codec.Hash
+	Hint Hint
+}
+
+// NodeStore is what a tree asks of its surroundings. All methods may be called
+// by several goroutines at once.
+type NodeStore interface {
+	// ReadNode returns the block whose SHA-256 is a.Hash and, for an inner
+	// node, where its children lie (nil when unknown). The caller must not
+	// change either slice. A block that is not there is ErrMissing, never
+	// ErrNotFound, which speaks of keys.
+	ReadNode(ctx context.Context, a Addr) (block []byte, children []Hint, err error)
+
+	// WriteNode stores a node and says where. It must not keep block or
+	// children after it returns. children is nil for a leaf.
+	WriteNode(ctx context.Context, h codec.Hash, block []byte, children []Hint) (Hint, error)
+
+	// ReadBlob opens the block c, as stored: its bytes are checked by the
+	// caller. A block that is not there is ErrMissing.
+	ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error)
+
+	// WriteBlob stores a block. It must not keep it after it returns.
+	WriteBlob(ctx context.Context, c cid.Cid, block []byte) error
+}
+
+// NodeLoader is an ability of a NodeStore that keeps decoded nodes: it answers
+// a node that was already verified, so that it is not hashed and parsed again.
+type NodeLoader interface {
+	LoadNode(ctx context.Context, a Addr) (*Node, error)
+}
+
+// Value is one of three things: inline bytes; a caller's link; or, with both
+// empty and Size set, bytes that stand out of line in blocks of their own.
+//
+// A Value given to an edit needs Bytes or Link only, and Bytes of any length:
+// the tree decides what is kept inline (FORMAT.md, section 2). A yielded Value
+// always has Size, in bytes; for a link it is the length of the CID. An
+// out-of-line Value that was yielded may be given to an edit: it then keeps
+// its blocks.
+type Value struct {
+	Bytes []byte
+	Link  cid.Cid
+	Size  uint64
+
+	blob []byte // out of line: the CID of the root block
+}
+
+// OutOfLine names a value of size bytes whose blocks, under the root block c,
+// are in the store already.
+func OutOfLine(c cid.Cid, size uint64) Value {
+	return Value{Size: size, blob: c.Bytes()}
+}
+
+// Blob returns the CID of the root block of an out-of-line value, and
+// cid.Undef for any other.
+func (v Value) Blob() cid.Cid {
+	if v.blob == nil {
+		return cid.Undef
+	}
+	_, c, err := cid.CidFromBytes(v.blob)
+	if err != nil {
+		return cid.Undef
+	}
+	return c
+}
+
+// Kind says how the value is kept. Bytes that were not stored yet count as
+// inline whatever their length.
+func (v Value) Kind() codec.Kind {
+	switch {
+	case v.Link.Defined():
+		return codec.Link
+	case v.blob != nil:
+		return codec.Blob
+	}
+	return codec.Inline
+}
+
+// Clone returns a copy of v that shares no bytes with it.
+func (v Value) Clone() Value {
+	v.Bytes = bytes.Clone(v.Bytes)
+	v.blob = bytes.Clone(v.blob)
+	return v
+}
+
+// Entry is a key and its value. The bytes of a yielded Entry are valid until
+// the next step of the iteration, unless said otherwise; Clone keeps them.
+type Entry struct {
+	Key   []byte
+	Value Value
+}
+
+// Clone returns a copy of e that shares no bytes with it.
+func (e Entry) Clone() Entry {
+	return Entry{Key: bytes.Clone(e.Key), Value: e.Value.Clone()}
+}
+
+// Edit sets a key or deletes it. Deleting a key that is not there does nothing.
+type Edit struct {
+	Key    []byte
+	Value  Value
+	Delete bool
+}
+
+// Change is what became of a key between two trees: From is nil when it was
+// added, To is nil when it was removed.
+type Change struct {
+	Key      []byte
+	From, To *Value
+}
+
+// Range selects entries: keys at or after From, before To, and with Prefix;
+// each is unbounded when empty. Reverse yields the largest key first. A Limit
+// above 0 ends after as many entries.
+type Range struct {
+	From, To, Prefix []byte
+	Reverse          bool
+	Limit            int
+}
