@@ -1,0 +1,3 @@
+// Package codec turns blocks of bytes into nodes, chunk lists and commits, and
+// back.
+package codec
