@@ -1,56 +1,63 @@
 module github.com/go-ds-prolly/go-ds-prolly
+
 go 1.26
+
 require (
-	github.com/DataDog/zstd v1.5.7 
-	github.com/RaduBerinde/axisds v0.1.0 
-	github.com/RaduBerinde/btreemap v0.0.0-20250419174037-3d62b7205d54 
-	github.com/beorn7/perks v1.0.1 
-	github.com/cespare/xxhash/v2 v2.3.0 
-	github.com/cockroachdb/crlib v0.0.0-20241112164430-1264a2edc35b 
-	github.com/cockroachdb/errors v1.11.3 
-	github.com/cockroachdb/logtags v0.0.0-20230118201751-21c54148d20b 
-	github.com/cockroachdb/pebble/v2 v2.1.7 
-	github.com/cockroachdb/redact v1.1.5 
-	github.com/cockroachdb/swiss v0.0.0-20260820225851-333444432258 
-	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 
-	github.com/getsentry/sentry-go v0.27.0 
-	github.com/gogo/protobuf v1.3.2 
-	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e 
-	github.com/google/uuid v1.6.0 
-	github.com/inconshreveable/mousetrap v1.1.0 
-	github.com/ipfs/boxo v0.42.0 
-	github.com/ipfs/go-cid v0.6.2 
-	github.com/ipfs/go-datastore v0.9.2 
-	github.com/ipld/go-ipld-prime v0.24.0 
-	github.com/klauspost/compress v1.18.0 
-	github.com/klauspost/cpuid/v2 v2.3.0 
-	github.com/kr/pretty v0.3.1 
-	github.com/kr/text v0.2.0 
-	github.com/maypok86/otter/v2 v2.4.0 
-	github.com/minio/minlz v1.0.1-0.20250507153514-87eb42fe8882 
-	github.com/minio/sha256-simd v1.0.1 
-	github.com/mr-tron/base58 v1.3.0 
-	github.com/multiformats/go-base32 v0.1.0 
-	github.com/multiformats/go-base36 v0.2.0 
-	github.com/multiformats/go-multibase v0.3.0 
-	github.com/multiformats/go-multihash v0.2.3 
-	github.com/multiformats/go-varint v0.1.0 
-	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 
-	github.com/pkg/errors v0.9.1 
-	github.com/prometheus/client_golang v1.23.2 
-	github.com/prometheus/client_model v0.6.2 
-	github.com/prometheus/common v0.67.5 
-	github.com/prometheus/procfs v0.20.1 
-	github.com/rogpeppe/go-internal v1.10.0 
-	github.com/spaolacci/murmur3 v1.1.0 
-	github.com/spf13/cobra v1.10.2 
-	github.com/spf13/pflag v1.0.9 
-	github.com/zeebo/xxh3 v1.1.0 
-	go.yaml.in/yaml/v2 v2.4.4 
-	golang.org/x/crypto v0.54.0 
-	golang.org/x/exp v0.0.0-20260718201538-764159d718ef 
-	golang.org/x/sys v0.47.0 
-	golang.org/x/text v0.40.0 
-	google.golang.org/protobuf v1.36.11 
-	lukechampine.com/blake3 v1.4.1 
+	github.com/DataDog/zstd v1.5.7
+	github.com/RaduBerinde/axisds v0.1.0
+	github.com/RaduBerinde/btreemap v0.0.0-20250419174037-3d62b7205d54
+	github.com/beorn7/perks v1.0.1
+	github.com/cespare/xxhash/v2 v2.3.0
+	github.com/cockroachdb/crlib v0.0.0-20241112164430-1264a2edc35b
+	github.com/cockroachdb/errors v1.11.3
+	github.com/cockroachdb/logtags v0.0.0-20230118201751-21c54148d20b
+	github.com/cockroachdb/pebble/v2 v2.1.7
+	github.com/cockroachdb/redact v1.1.5
+	github.com/cockroachdb/swiss v0.0.0-20260820225851-333444432258
+	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06
+	github.com/getsentry/sentry-go v0.27.0
+	github.com/gogo/protobuf v1.3.2
+	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e
+	github.com/google/uuid v1.6.0
+	github.com/inconshreveable/mousetrap v1.1.0
+	github.com/ipfs/boxo v0.42.0
+	github.com/ipfs/go-cid v0.6.2
+	github.com/ipfs/go-datastore v0.9.2
+	github.com/ipld/go-ipld-prime v0.24.0
+	github.com/klauspost/compress v1.18.0
+	github.com/klauspost/cpuid/v2 v2.3.0
+	github.com/kr/pretty v0.3.1
+	github.com/kr/text v0.2.0
+	github.com/maypok86/otter/v2 v2.4.0
+	github.com/minio/minlz v1.0.1-0.20250507153514-87eb42fe8882
+	github.com/minio/sha256-simd v1.0.1
+	github.com/mr-tron/base58 v1.3.0
+	github.com/multiformats/go-base32 v0.1.0
+	github.com/multiformats/go-base36 v0.2.0
+	github.com/multiformats/go-multibase v0.3.0
+	github.com/multiformats/go-multihash v0.2.3
+	github.com/multiformats/go-varint v0.1.0
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822
+	github.com/pkg/errors v0.9.1
+	github.com/prometheus/client_golang v1.23.2
+	github.com/prometheus/client_model v0.6.2
+	github.com/prometheus/common v0.67.5
+	github.com/prometheus/procfs v0.20.1
+	github.com/rogpeppe/go-internal v1.10.0
+	github.com/spaolacci/murmur3 v1.1.0
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.0.9
+	github.com/zeebo/xxh3 v1.1.0
+	go.yaml.in/yaml/v2 v2.4.4
+	golang.org/x/crypto v0.54.0
+	golang.org/x/exp v0.0.0-20260718201538-764159d718ef
+	golang.org/x/sys v0.47.0
+	golang.org/x/text v0.40.0
+	google.golang.org/protobuf v1.36.11
+	lukechampine.com/blake3 v1.4.1
+)
+
+require (
+	go.uber.org/goleak v1.3.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
 )

@@ -1,0 +1,203 @@
+package kvtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+)
+
+// Opener opens the store that lies in one place. The first call finds nothing
+// there and creates it; a call after Close finds what was left.
+type Opener func() (kv.Store, error)
+
+// TestStore runs the conformance suite. newPlace is called once for each test
+// and prepares a place that holds no store yet.
+func TestStore(t *testing.T, newPlace func(t *testing.T) Opener) {
+	groups := []struct {
+		name string
+		test func(*testing.T, *place)
+	}{
+		{"Nodes", testNodes},
+		{"Hints", testHints},
+		{"Blobs", testBlobs},
+		{"Refs", testRefs},
+		{"ListRefs", testListRefs},
+		{"Logs", testLogs},
+		{"LogOrder", testLogOrder},
+		{"BatchRules", testBatchRules},
+		{"BatchOrder", testBatchOrder},
+		{"Atomic", testAtomic},
+		{"Ownership", testOwnership},
+		{"Context", testContext},
+		{"Closed", testClosed},
+		{"Reopen", testReopen},
+		{"Reentrant", testReentrant},
+		{"ConcurrentSwaps", testConcurrentSwaps},
+		{"ConcurrentUse", testConcurrentUse},
+		{"CloseWhileBusy", testCloseWhileBusy},
+		{"Sweep", testSweep},
+		{"Scan", testScan},
+		{"Size", testSize},
+		{"Check", testCheck},
+	}
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			p := &place{t: t, opener: newPlace(t)}
+			p.open()
+			t.Cleanup(p.cleanup)
+			g.test(t, p)
+		})
+	}
+}
+
+// place is a store under test and the means to open it again.
+type place struct {
+	t      testing.TB
+	opener Opener
+	kv.Store
+}
+
+func (p *place) open() {
+	p.t.Helper()
+	s, err := p.opener()
+	if err != nil {
+		p.t.Fatalf("open: %v", err)
+	}
+	p.Store = s
+}
+
+func (p *place) reopen() {
+	p.t.Helper()
+	if err := p.Close(); err != nil {
+		p.t.Fatalf("close: %v", err)
+	}
+	p.open()
+}
+
+func (p *place) cleanup() {
+	if err := p.Close(); err != nil && !errors.Is(err, kv.ErrClosed) {
+		p.t.Errorf("close: %v", err)
+	}
+}
+
+// write commits what fill puts into a batch, and fails the test when that fails.
+func (p *place) write(fill func(kv.Batch)) {
+	p.t.Helper()
+	if err := p.try(fill); err != nil {
+		p.t.Fatalf("commit: %v", err)
+	}
+}
+
+// try commits what fill puts into a batch.
+func (p *place) try(fill func(kv.Batch)) error {
+	b := p.NewBatch()
+	fill(b)
+	return b.Commit(bg)
+}
+
+var bg = context.Background()
+
+// testBlock is a block with a number in it, of a length that varies.
+func testBlock(i int) []byte {
+	block := fmt.Appendf(nil, "block %d ", i)
+	return append(block, bytes.Repeat([]byte{byte(i)}, i*37%3000)...)
+}
+
+// testNode is a block and its hash.
+func testNode(i int) (codec.Hash, []byte) {
+	block := testBlock(i)
+	return codec.Sum(block), block
+}
+
+// testBlob is a block and its name.
+func testBlob(i int) (cid.Cid, []byte) {
+	block := append([]byte("blob "), testBlock(i)...)
+	return codec.RawCID(block), block
+}
+
+// must fails the test when err is not nil.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantIs fails the test unless err is target.
+func wantIs(t testing.TB, what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("%s: got error %v, want %v", what, err, target)
+	}
+}
+
+// all reads an iteration to its end.
+func all[T any](seq iter.Seq2[T, error]) (got []T, err error) {
+	for x, e := range seq {
+		if e != nil {
+			return got, e
+		}
+		got = append(got, x)
+	}
+	return got, nil
+}
+
+// wantNode fails the test unless the node is found with its block and as many
+// children as given.
+func wantNode(t testing.TB, s kv.Store, h codec.Hash, at kv.Hint, block []byte, children []kv.Hint) {
+	t.Helper()
+	n, err := s.ReadNode(bg, h, at)
+	switch {
+	case err != nil:
+		t.Errorf("ReadNode: %v", err)
+	case !bytes.Equal(n.Block, block):
+		t.Errorf("ReadNode: %d bytes that are not the %d written (K6)", len(n.Block), len(block))
+	case len(n.Children) != len(children):
+		t.Errorf("ReadNode: %d children, want %d", len(n.Children), len(children))
+	}
+}
+
+// wantRef fails the test unless the ref has the value; nil: unless it is
+// missing.
+func wantRef(t testing.TB, s kv.Store, name string, value []byte) {
+	t.Helper()
+	got, err := s.ReadRef(bg, name)
+	switch {
+	case value == nil:
+		wantIs(t, "ReadRef of a missing ref", err, kv.ErrNotFound)
+	case err != nil:
+		t.Errorf("ReadRef(%q): %v", name, err)
+	case got == nil || !bytes.Equal(got, value):
+		t.Errorf("ReadRef(%q) = %q, want %q", name, got, value)
+	}
+}
+
+// wantLog fails the test unless the log holds records with these numbers, each
+// with its number as data.
+func wantLog(t testing.TB, s kv.Store, ref string, after uint64, seqs ...uint64) {
+	t.Helper()
+	got, err := all(s.ReadLog(bg, ref, after))
+	if err != nil {
+		t.Errorf("ReadLog(%q): %v", ref, err)
+	}
+	var have []uint64
+	for _, r := range got {
+		have = append(have, r.Seq)
+		if !bytes.Equal(r.Data, logData(r.Seq)) {
+			t.Errorf("ReadLog(%q): record %d holds %q", ref, r.Seq, r.Data)
+		}
+	}
+	if fmt.Sprint(have) != fmt.Sprint(seqs) {
+		t.Errorf("ReadLog(%q, %d): records %v, want %v", ref, after, have, seqs)
+	}
+}
+
+func logData(seq uint64) []byte { return fmt.Appendf(nil, "record %d", seq) }
