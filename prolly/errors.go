@@ -24,6 +24,10 @@ var (
 	// ErrLinkTooLong: the CID of a link has at most codec.MaxLink bytes.
 	ErrLinkTooLong = errors.New("prolly: link too long")
 
+	// ErrBadValue: a Value that is neither bytes, nor a link, nor a value that
+	// a tree yielded.
+	ErrBadValue = errors.New("prolly: not a value")
+
 	// ErrTooLarge: a value's length, or a sum over the tree, passes 2^48-1.
 	ErrTooLarge = errors.New("prolly: too large")
 

@@ -1,0 +1,160 @@
+package prolly
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+)
+
+// Build makes a tree of entries that strictly ascend by key, in one pass: it
+// holds a window of each level, not the entries. Entries out of order are
+// ErrUnsorted; an error of the sequence ends the build and is returned. The
+// bytes of an entry need to be valid only until the next one is asked for.
+func Build(ctx context.Context, ns NodeStore, sorted iter.Seq2[Entry, error]) (Tree, error) {
+	b := newBuilder(ctx, ns)
+	var last []byte
+	n := 0
+	for e, err := range sorted {
+		if err != nil {
+			return Tree{}, err
+		}
+		if n > 0 && bytes.Compare(last, e.Key) >= 0 {
+			return Tree{}, fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, n, clip(e.Key), clip(last))
+		}
+		leaf, err := storedEntry(ctx, ns, e.Key, e.Value)
+		if err != nil {
+			return Tree{}, err
+		}
+		leaf.Key = b.arena.clone(leaf.Key)
+		leaf.Value = b.arena.clone(leaf.Value)
+		leaf.Link = b.arena.clone(leaf.Link)
+		last = leaf.Key
+		if err := b.addLeaf(leaf); err != nil {
+			return Tree{}, err
+		}
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return Tree{}, ctx.Err()
+		}
+	}
+	return b.finish()
+}
+
+// clip keeps keys in messages short.
+func clip(key []byte) []byte { return key[:min(len(key), 64)] }
+
+// builder makes whole levels, each fed by the one below.
+type builder struct {
+	w      nodeWriter
+	arena  arena
+	levels []*levelBuilder
+}
+
+func newBuilder(ctx context.Context, ns NodeStore) *builder {
+	return &builder{w: nodeWriter{ctx: ctx, ns: ns}}
+}
+
+// levelBuilder turns the items of a level into nodes.
+type levelBuilder struct {
+	items items
+	chunk chunker
+	nodes int // written so far
+	only  child
+}
+
+// level returns the builder of level l.
+func (b *builder) level(l int) (*levelBuilder, error) {
+	for len(b.levels) <= l {
+		if len(b.levels) > codec.MaxLevel {
+			return nil, fmt.Errorf("%w: more than %d levels", ErrTooLarge, codec.MaxLevel)
+		}
+		lb := &levelBuilder{}
+		lb.items.reset(len(b.levels))
+		b.levels = append(b.levels, lb)
+	}
+	return b.levels[l], nil
+}
+
+func (b *builder) addLeaf(e codec.LeafEntry) error {
+	lb, err := b.level(0)
+	if err != nil {
+		return err
+	}
+	lb.items.leaf = append(lb.items.leaf, e)
+	return b.pushed(0, lb)
+}
+
+func (b *builder) addChild(l int, c child) error {
+	lb, err := b.level(l)
+	if err != nil {
+		return err
+	}
+	lb.items.inner = append(lb.items.inner, c.InnerEntry)
+	lb.items.hints = append(lb.items.hints, c.hint)
+	return b.pushed(l, lb)
+}
+
+// pushed lets the chunker see the newest item and writes what has become
+// certain.
+func (b *builder) pushed(l int, lb *levelBuilder) error {
+	i := lb.items.len() - 1
+	lb.chunk.push(priority1(l, lb.items.key(i)), lb.items.weight(i))
+	for n := lb.chunk.cut(); n > 0; n = lb.chunk.cut() {
+		if err := b.gap(l, lb, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gap writes the nodes of the first n items, which end at a stage-1 cut or at
+// the end of the level.
+func (b *builder) gap(l int, lb *levelBuilder, n int) error {
+	lo := 0
+	for _, hi := range lb.chunk.split(n) {
+		c, err := b.w.write(&lb.items, lo, hi)
+		if err != nil {
+			return err
+		}
+		lo = hi
+		if lb.nodes++; lb.nodes == 1 {
+			lb.only = c
+			continue
+		}
+		if lb.nodes == 2 {
+			if err := b.addChild(l+1, lb.only); err != nil {
+				return err
+			}
+		}
+		if err := b.addChild(l+1, c); err != nil {
+			return err
+		}
+	}
+	lb.items.drop(n)
+	lb.chunk.drop(n)
+	return nil
+}
+
+// finish ends every level. The first one of a single node is the root.
+func (b *builder) finish() (Tree, error) {
+	for l := 0; l < len(b.levels); l++ {
+		lb := b.levels[l]
+		for n := lb.chunk.cut(); n > 0; n = lb.chunk.cut() {
+			if err := b.gap(l, lb, n); err != nil {
+				return Tree{}, err
+			}
+		}
+		if n := lb.items.len(); n > 0 {
+			if err := b.gap(l, lb, n); err != nil {
+				return Tree{}, err
+			}
+		}
+		if lb.nodes == 1 {
+			return newTree(b.w.ns, lb.only, l), nil
+		}
+	}
+	root, err := b.w.empty()
+	return Tree{ns: b.w.ns, root: root}, err
+}
