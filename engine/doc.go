@@ -1,0 +1,3 @@
+// Package engine is a durable, versioned map made of prolly trees in a key/value
+// store: branches, staging, commits, transactions, snapshots.
+package engine
