@@ -1,0 +1,316 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"sync/atomic"
+)
+
+// overlay is a sorted map from keys to the versions that were staged of them:
+// a skip list in two arenas. One goroutine at a time adds; any number read
+// meanwhile without a lock. Every version carries the sequence number of the
+// write it belongs to, and a reader looks at those up to the number it read
+// at: what is added later is there, but not for it.
+//
+// An entry, in words:
+//
+//	│ prefix (2) │ key at │ key len │ newest version │ previous │ next, level 0 │ … next, level h-1 │
+//
+// A version, in words, newest first along "older":
+//
+//	│ seq (2) │ kind │ value at │ value len │ older │
+//
+// prefix is the key's first 8 bytes, so that most comparisons need not fetch
+// the key. "newest version" and the links "next" are stored atomically and
+// last, "previous" may lag behind: an entry that it skips belongs to a write
+// that was not published when the reader began.
+type overlay struct {
+	words arena[uint32]
+	bytes arena[byte]
+	head  uint32 // an entry before all others, without key and versions
+	rng   uint64 // for heights; the writer's, like all below
+
+	entries  int
+	versions int
+	used     int // bytes of arena handed out
+
+	tail [overlayHeight]uint32 // the last entry of each level
+	path [overlayHeight]uint32 // scratch: the entry before a place, at each level
+}
+
+const (
+	overlayHeight = 20 // levels of the skip list
+
+	entryPrefix  = 0
+	entryKeyAt   = 2
+	entryKeyLen  = 3
+	entryVersion = 4
+	entryPrev    = 5
+	entryNext    = 6
+
+	versionSeq   = 0
+	versionOp    = 2
+	versionAt    = 3
+	versionLen   = 4
+	versionOlder = 5
+	versionWords = 6
+)
+
+// errOverlayFull: an overlay holds less than 2 GiB of keys and values.
+var errOverlayFull = errors.New("engine: staging is full")
+
+func newOverlay() *overlay {
+	o := &overlay{rng: 0x9e3779b97f4a7c15}
+	o.head, _ = o.words.alloc(entryNext + overlayHeight)
+	for level := range o.tail {
+		o.tail[level] = o.head
+	}
+	return o
+}
+
+// version is one staged state of a key.
+type version struct {
+	seq  uint64
+	kind opKind
+	data []byte // as in the staging record; valid as long as the overlay
+}
+
+// add stages a version of key. seq must not be below that of any version
+// before. It copies key and data.
+func (o *overlay) add(key []byte, seq uint64, kind opKind, data []byte) error {
+	prefix := keyPrefix(key)
+	e := o.seek(key, prefix)
+	v, w, err := o.newVersion(seq, kind, data)
+	if err != nil {
+		return err
+	}
+	if e != 0 {
+		head := &o.words.from(e)[entryVersion]
+		w[versionOlder] = *head
+		atomic.StoreUint32(head, v)
+		return nil
+	}
+	return o.insert(key, prefix, v)
+}
+
+// newVersion fills a version that nothing refers to yet.
+func (o *overlay) newVersion(seq uint64, kind opKind, data []byte) (uint32, []uint32, error) {
+	at, err := o.keep(data)
+	if err != nil {
+		return 0, nil, err
+	}
+	v, w := o.words.alloc(versionWords)
+	if v == 0 {
+		return 0, nil, errOverlayFull
+	}
+	w[versionSeq], w[versionSeq+1] = uint32(seq), uint32(seq>>32)
+	w[versionOp], w[versionAt], w[versionLen] = uint32(kind), at, uint32(len(data))
+	o.versions++
+	o.used += versionWords * 4
+	return v, w, nil
+}
+
+// keep copies b into the arena.
+func (o *overlay) keep(b []byte) (uint32, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	at, to := o.bytes.alloc(len(b))
+	if at == 0 {
+		return 0, errOverlayFull
+	}
+	copy(to, b)
+	o.used += len(b)
+	return at, nil
+}
+
+// insert links a new entry in after the entries of o.path.
+func (o *overlay) insert(key []byte, prefix uint64, v uint32) error {
+	keyAt, err := o.keep(key)
+	if err != nil {
+		return err
+	}
+	h := o.height()
+	e, w := o.words.alloc(entryNext + h)
+	if e == 0 {
+		return errOverlayFull
+	}
+	w[entryPrefix], w[entryPrefix+1] = uint32(prefix), uint32(prefix>>32)
+	w[entryKeyAt], w[entryKeyLen] = keyAt, uint32(len(key))
+	w[entryVersion], w[entryPrev] = v, o.path[0]
+	for level := range h {
+		w[entryNext+level] = o.words.from(o.path[level])[entryNext+level]
+	}
+	for level := range h {
+		atomic.StoreUint32(&o.words.from(o.path[level])[entryNext+level], e)
+		if w[entryNext+level] == 0 {
+			o.tail[level] = e
+		}
+	}
+	if next := w[entryNext]; next != 0 {
+		atomic.StoreUint32(&o.words.from(next)[entryPrev], e)
+	}
+	o.entries++
+	o.used += 4 * (entryNext + h)
+	return nil
+}
+
+// height is h with probability 3/4 * 4^-(h-1).
+func (o *overlay) height() int {
+	o.rng ^= o.rng << 13
+	o.rng ^= o.rng >> 7
+	o.rng ^= o.rng << 17
+	h := 1
+	for r := o.rng; r&3 == 0 && h < overlayHeight; r >>= 2 {
+		h++
+	}
+	return h
+}
+
+// seek returns the entry of key, or 0, and leaves the way to its place in
+// o.path. For the writer only.
+func (o *overlay) seek(key []byte, prefix uint64) uint32 {
+	if last := o.tail[0]; last == o.head || o.compare(last, key, prefix) < 0 {
+		o.path = o.tail
+		return 0
+	}
+	at, found := o.head, uint32(0)
+	known := uint32(0) // an entry known not to be below key
+	for level := overlayHeight - 1; level >= 0; level-- {
+		for {
+			next := o.words.from(at)[entryNext+level]
+			if next == 0 || next == known {
+				break
+			}
+			c := o.compare(next, key, prefix)
+			if c >= 0 {
+				known = next
+				if c == 0 {
+					found = next
+				}
+				break
+			}
+			at = next
+		}
+		o.path[level] = at
+	}
+	return found
+}
+
+// ceil returns the first entry whose key is not below key, or 0. For readers.
+func (o *overlay) ceil(key []byte) (e uint32, equal bool) {
+	prefix := keyPrefix(key)
+	at, known := o.head, uint32(0)
+	for level := overlayHeight - 1; level >= 0; level-- {
+		for {
+			next := atomic.LoadUint32(&o.words.from(at)[entryNext+level])
+			if next == 0 || next == known {
+				break
+			}
+			c := o.compare(next, key, prefix)
+			if c == 0 {
+				return next, true
+			}
+			if c > 0 {
+				known = next
+				break
+			}
+			at = next
+		}
+	}
+	return known, false
+}
+
+// floor returns the last entry whose key is below key, or o.head. A nil key is
+// above all others. For readers.
+func (o *overlay) floor(key []byte) uint32 {
+	prefix := keyPrefix(key)
+	at, known := o.head, uint32(0)
+	for level := overlayHeight - 1; level >= 0; level-- {
+		for {
+			next := atomic.LoadUint32(&o.words.from(at)[entryNext+level])
+			if next == 0 || next == known {
+				break
+			}
+			if key != nil && o.compare(next, key, prefix) >= 0 {
+				known = next
+				break
+			}
+			at = next
+		}
+	}
+	return at
+}
+
+// compare orders entry e against a key.
+func (o *overlay) compare(e uint32, key []byte, prefix uint64) int {
+	w := o.words.from(e)
+	p := uint64(w[entryPrefix]) | uint64(w[entryPrefix+1])<<32
+	switch {
+	case p < prefix:
+		return -1
+	case p > prefix:
+		return 1
+	}
+	return bytes.Compare(o.slice(w[entryKeyAt], w[entryKeyLen]), key)
+}
+
+// keyPrefix is the first 8 bytes of a key as a number of the same order.
+func keyPrefix(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+func (o *overlay) slice(at, n uint32) []byte {
+	if n == 0 {
+		return nil
+	}
+	return o.bytes.from(at)[:n:n]
+}
+
+func (o *overlay) key(e uint32) []byte {
+	w := o.words.from(e)
+	return o.slice(w[entryKeyAt], w[entryKeyLen])
+}
+
+// at returns the newest version of entry e that is not above seq.
+func (o *overlay) at(e uint32, seq uint64) (version, bool) {
+	v := atomic.LoadUint32(&o.words.from(e)[entryVersion])
+	for v != 0 {
+		w := o.words.from(v)
+		s := uint64(w[versionSeq]) | uint64(w[versionSeq+1])<<32
+		if s <= seq {
+			return version{s, opKind(w[versionOp]), o.slice(w[versionAt], w[versionLen])}, true
+		}
+		v = w[versionOlder]
+	}
+	return version{}, false
+}
+
+// newest returns the sequence number of the newest version of entry e.
+func (o *overlay) newest(e uint32) uint64 {
+	w := o.words.from(atomic.LoadUint32(&o.words.from(e)[entryVersion]))
+	return uint64(w[versionSeq]) | uint64(w[versionSeq+1])<<32
+}
+
+// get returns the newest version of key that is not above seq.
+func (o *overlay) get(key []byte, seq uint64) (version, bool) {
+	e, equal := o.ceil(key)
+	if !equal {
+		return version{}, false
+	}
+	return o.at(e, seq)
+}
+
+func (o *overlay) next(e uint32) uint32 {
+	return atomic.LoadUint32(&o.words.from(e)[entryNext])
+}
+
+func (o *overlay) prev(e uint32) uint32 {
+	return atomic.LoadUint32(&o.words.from(e)[entryPrev])
+}
