@@ -50,6 +50,17 @@ func appendBytes(dst, b []byte) []byte {
 	return append(appendHead(dst, majorBytes, uint64(len(b))), b...)
 }
 
+func appendText(dst []byte, s string) []byte {
+	return append(appendHead(dst, majorText, uint64(len(s))), s...)
+}
+
+func appendInt(dst []byte, v int64) []byte {
+	if v < 0 {
+		return appendHead(dst, majorNint, uint64(-1-v))
+	}
+	return appendHead(dst, majorUint, uint64(v))
+}
+
 // putHead writes a head at the start of b and returns its length. The argument
 // is below 2^16.
 func putHead(b []byte, major byte, arg int) int {

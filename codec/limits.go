@@ -15,6 +15,7 @@ const (
 	MaxChunks    = 8192 // items of a chunk list
 	MaxCommit    = 64 << 10
 	MaxParents   = 16
+	MaxMeta      = 256       // entries of a commit's meta
 	MaxLevel     = 31        // of the root
 	MaxSum       = 1<<48 - 1 // a value's length; entries or bytes below a node
 )

@@ -1,5 +1,7 @@
 package codec
 
+import "math"
+
 // reader walks over a block. The first thing that is wrong stays in err, and
 // everything read afterwards is zero.
 type reader struct {
@@ -90,6 +92,33 @@ func (r *reader) uint(max uint64, field string) uint64 {
 		return 0
 	}
 	return v
+}
+
+// int reads an integer, which may be negative.
+func (r *reader) int(field string) int64 {
+	major := byte(majorUint)
+	if r.off < len(r.block) && r.block[r.off]>>5 == majorNint {
+		major = majorNint
+	}
+	at := r.off
+	v := r.head(major, field)
+	if v > math.MaxInt64 {
+		r.fail(at, field, ErrTooLarge)
+		return 0
+	}
+	if major == majorNint {
+		return -1 - int64(v)
+	}
+	return int64(v)
+}
+
+// key reads a key of a map, which must be this one.
+func (r *reader) key(name string) {
+	at := r.off
+	from, to := r.span(majorText, name)
+	if string(r.block[from:to]) != name {
+		r.fail(at, name, ErrSyntax)
+	}
 }
 
 // end checks that nothing follows.
