@@ -2,10 +2,10 @@ package codec
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
-	"github.com/google/go-cmp/cmp"
 )
 
 // chunkLists has one of every shape.
@@ -47,8 +47,8 @@ func TestChunkList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, got, equalCIDs); d != "" {
-				t.Error(d)
+			if !reflect.DeepEqual(want, got) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 			if len(block) > MaxChunkList {
 				t.Errorf("%d bytes", len(block))

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
-	"github.com/google/go-cmp/cmp"
 )
-
-var equalCIDs = cmp.Comparer(func(a, b cid.Cid) bool { return a.Equals(b) })
 
 // commits has one of every shape.
 func commits() map[string]Commit {
@@ -43,8 +41,8 @@ func TestCommit(t *testing.T) {
 			for k, v := range want.Meta {
 				want.Meta[k] = append([]byte{}, v...)
 			}
-			if d := cmp.Diff(want, got, equalCIDs); d != "" {
-				t.Error(d)
+			if !reflect.DeepEqual(want, got) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
