@@ -119,6 +119,17 @@ func (c *cursor) sibling(step int, pick func(*Node) int) (bool, error) {
 		return false, nil
 	}
 	level := c.node().Level()
+	if k == len(c.path)-2 {
+		p := &c.path[k]
+		a := p.node.Addr(p.i + step)
+		n, err := loadLevel(c.ctx, c.ns, a, level)
+		if err != nil {
+			return false, err
+		}
+		p.i += step
+		c.path[k+1] = frame{n, a, pick(n)}
+		return true, nil
+	}
 	// Only a whole step is taken: the path stays as it was when reading fails.
 	d := cursor{c.ctx, c.ns, append(make([]frame, 0, cap(c.path)), c.path[:k+1]...)}
 	d.top().i += step

@@ -148,3 +148,12 @@ func (a *arena) key(n *Node, j int) []byte {
 	b := a.alloc(n.KeyLen(j))
 	return n.AppendKey(b[:0], j)
 }
+
+// set replaces item i by item j of o.
+func (s *items) set(i int, o *items, j int) {
+	if s.level == 0 {
+		s.leaf[i] = o.leaf[j]
+		return
+	}
+	s.inner[i], s.hints[i] = o.inner[j], o.hints[j]
+}

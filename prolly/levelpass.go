@@ -1,0 +1,246 @@
+package prolly
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+)
+
+// levelPass repairs one level of a tree.
+//
+// Edits that replace an item by one of equal weight move no cut: their node is
+// rewritten where it stands. All others open a region: from a stage-1 cut that
+// the edits leave alone, over the touched gaps, to the next such cut. A cut
+// is left alone when it is a stage-1 cut before and after, since nothing right
+// of such a cut depends on what lies left of it, nor the other way about.
+//
+//	old   |----|-------|---|------|----|-----|      nodes
+//	           ^    x          x  ^                  edits x
+//	           start              stop               stage-1 cuts, old and new
+type levelPass struct {
+	ctx   context.Context
+	old   Tree
+	w     nodeWriter
+	arena arena
+
+	level int
+	in    *levelEdits
+	cur   cursor
+	out   *levelEdits // for the level above
+
+	single  *child // the level is this one node
+	emptied bool   // the level has no items any more
+
+	pending []rewrite // decided, not written: a region may still take them in
+	floor   cursor    // where the last region stopped; no path before the first
+	whole   bool      // one region from end to end
+
+	weight    uint64 // of all regions, after the edits
+	untouched uint64 // nodes outside regions, at least so many
+
+	moved  bool // there was a region
+	region region
+	bound  []byte // scratch
+}
+
+// rewrite is a node whose edits [lo, hi) move no cut.
+type rewrite struct {
+	at     cursor
+	lo, hi int
+}
+
+func (p *levelPass) begin(level int, in *levelEdits) {
+	if p.out == nil {
+		p.out = &levelEdits{}
+	}
+	p.level, p.in = level, in
+	p.out.clear(level + 1)
+	p.single, p.emptied = nil, false
+	p.restart(level == p.old.level)
+}
+
+func (p *levelPass) restart(whole bool) {
+	p.cur = p.old.cursor(p.ctx)
+	p.floor = cursor{}
+	p.whole = whole
+	p.weight, p.untouched, p.moved = 0, 0, false
+	p.pending = p.pending[:0]
+}
+
+// run makes the pass. That the level weighs more than M is first taken for
+// granted and shown afterwards; where it cannot be shown, the level is small, and
+// is done again as a whole.
+func (p *levelPass) run() error {
+	if err := p.edits(); err != nil {
+		return err
+	}
+	if !p.moved || p.out.len() == 0 || p.whole || p.large() {
+		return nil
+	}
+	p.out.clear(p.level + 1)
+	p.restart(true)
+	return p.edits()
+}
+
+// large tells whether the level certainly weighs more than M.
+func (p *levelPass) large() bool {
+	return p.weight+p.untouched*minWeight > maxWeight
+}
+
+// edits goes through the edits node by node.
+func (p *levelPass) edits() error {
+	for e := 0; e < p.in.len(); {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.cur.seekNode(p.old, p.level, p.in.key(e)); err != nil {
+			return err
+		}
+		end := p.editsIn(&p.cur, e)
+		switch p.effect(p.cur.node(), e, end) {
+		case nothing:
+			e = end
+		case contentOnly:
+			p.pending = append(p.pending, rewrite{p.cur.clone(), e, end})
+			e = end
+		case movesCuts:
+			var err error
+			if e, err = p.doRegion(e); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	p.untouched += nodesFrom(&p.floor)
+	return nil
+}
+
+// editsIn returns the end of the edits, from e on, that belong in the node at c.
+func (p *levelPass) editsIn(c *cursor, e int) int {
+	fence := c.fence(p.bound[:0])
+	if fence == nil {
+		return p.in.len()
+	}
+	p.bound = fence
+	for e < p.in.len() && bytes.Compare(p.in.key(e), fence) < 0 {
+		e++
+	}
+	return e
+}
+
+// effect is what edits do to a node.
+type effect int
+
+const (
+	nothing     effect = iota // all is there already
+	contentOnly               // values change, keys and weights do not
+	movesCuts
+)
+
+func (p *levelPass) effect(n *Node, e, end int) effect {
+	sum := nothing
+	for ; e < end; e++ {
+		i, found := n.Find(p.in.key(e))
+		switch {
+		case p.in.del[e] && !found:
+		case p.in.del[e] || !found || p.in.weight(e) != n.ItemWeight(i):
+			return movesCuts
+		case !p.sameItem(n, i, e):
+			sum = contentOnly
+		}
+	}
+	return sum
+}
+
+// sameItem tells whether edit e sets item i of n to what it is.
+func (p *levelPass) sameItem(n *Node, i, e int) bool {
+	if p.level > 0 {
+		return n.Child(i) == p.in.inner[e].Child
+	}
+	x := &p.in.leaf[e]
+	if x.Kind != n.Kind(i) {
+		return false
+	}
+	if x.Kind == codec.Inline {
+		return bytes.Equal(x.Value, n.Inline(i))
+	}
+	return bytes.Equal(x.Link, n.Link(i))
+}
+
+// flush writes the nodes whose cuts stay.
+func (p *levelPass) flush() error {
+	for i := range p.pending {
+		if err := p.rewrite(&p.pending[i]); err != nil {
+			return err
+		}
+	}
+	p.pending = p.pending[:0]
+	return nil
+}
+
+func (p *levelPass) rewrite(r *rewrite) error {
+	s := &p.region.items
+	s.reset(p.level)
+	n, e := r.at.node(), r.lo
+	for i := range n.Len() {
+		s.appendNode(&p.arena, n, i)
+		for ; e < r.hi; e++ {
+			c := bytes.Compare(p.in.key(e), s.key(i))
+			if c > 0 {
+				break
+			}
+			if c == 0 && !p.in.del[e] {
+				s.set(i, &p.in.items, e)
+			}
+		}
+	}
+	c, err := p.w.write(s, 0, s.len())
+	if err != nil {
+		return err
+	}
+	if p.level == p.old.level {
+		p.single = &c
+	}
+	p.out.put(c)
+	return nil
+}
+
+// nodesFrom is a lower bound of the nodes from the one at c to the end of the
+// level.
+func nodesFrom(c *cursor) (n uint64) {
+	if len(c.path) == 0 {
+		return 0
+	}
+	for _, f := range c.path[:len(c.path)-1] {
+		n = 2*n + uint64(f.node.Len()-1-f.i)
+	}
+	return n + 1
+}
+
+// nodesBetween is a lower bound of the nodes from the one at a, or the
+// beginning of the level when a has no path, up to the one at b.
+func nodesBetween(a, b *cursor) (n uint64) {
+	apart := len(a.path) == 0
+	var left, right uint64
+	for k, f := range b.path[:len(b.path)-1] {
+		left, right = 2*left, 2*right
+		switch {
+		case len(a.path) == 0:
+			right += uint64(f.i)
+		case apart:
+			g := a.path[k]
+			left += uint64(g.node.Len() - 1 - g.i)
+			right += uint64(f.i)
+		case f.i != a.path[k].i:
+			apart = true
+			right = uint64(f.i - a.path[k].i - 1)
+		}
+	}
+	if apart && len(a.path) > 0 {
+		left++
+	}
+	return left + right
+}

@@ -1,0 +1,239 @@
+package prolly
+
+import (
+	"bytes"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+)
+
+// region is a stretch of a level under repair: the items that are on their way
+// into nodes, and the nodes that go and come.
+type region struct {
+	items items
+	begun []begun // beside items: the old node that began here, if any
+	chunk chunker
+
+	gone  []child // old nodes, key and hash only
+	fresh []child // new nodes
+}
+
+// begun is an old node whose first key an item has.
+type begun struct {
+	node  *Node // nil: none
+	prev  *Node // the old node before it; nil at the start of the region
+	addr  Addr
+	clean bool // no edit changes it
+	fixed bool // no edit moves a cut in it
+}
+
+// doRegion repairs from the node at p.cur, which holds the edits from e on,
+// and returns the first edit not dealt with.
+func (p *levelPass) doRegion(e int) (int, error) {
+	m := merger{p: p}
+	var atStart bool
+	var err error
+	if m.cur, e, atStart, err = p.regionStart(e); err != nil {
+		return 0, err
+	}
+	if err := p.flush(); err != nil {
+		return 0, err
+	}
+	p.untouched += nodesBetween(&p.floor, &m.cur)
+	p.moved = true
+	r := &p.region
+	r.items.reset(p.level)
+	r.begun = r.begun[:0]
+	r.gone, r.fresh = r.gone[:0], r.fresh[:0]
+	r.chunk.reset(!p.whole)
+	m.enter(e, nil)
+	stopped, err := p.fill(&m)
+	if err != nil {
+		return 0, err
+	}
+	p.cur, p.floor = m.cur, cursor{}
+	if stopped {
+		p.floor = m.cur.clone()
+		r.gone = r.gone[:len(r.gone)-1]
+		e = m.lo
+	} else {
+		e = p.in.len()
+	}
+	p.close(atStart && !stopped)
+	return e, nil
+}
+
+// fill merges items into the region and writes its nodes, until the level ends
+// or, stopped, at a cut that is left alone.
+func (p *levelPass) fill(m *merger) (stopped bool, err error) {
+	r := &p.region
+	for {
+		more, err := m.next()
+		if err != nil {
+			return false, err
+		}
+		for n := r.chunk.cut(); n > 0; n = r.chunk.cut() {
+			if err := p.gap(n); err != nil {
+				return false, err
+			}
+			if b := &r.begun[0]; !p.whole && b.node != nil && b.fixed && b.prev != nil && stage1(p.level, b.prev, b.node) {
+				return true, nil
+			}
+		}
+		if !more {
+			if n := r.items.len(); n > 0 {
+				return false, p.gap(n)
+			}
+			return false, nil
+		}
+	}
+}
+
+// gap writes the nodes of the first n items. An old node that comes out as it
+// went in is neither encoded nor written again.
+func (p *levelPass) gap(n int) error {
+	r := &p.region
+	lo := 0
+	for _, hi := range r.chunk.split(n) {
+		var c child
+		if b := &r.begun[lo]; b.node != nil && b.clean && b.node.Len() == hi-lo {
+			c.Key = r.items.key(lo)
+			c.Child, c.hint = b.addr.Hash, b.addr.Hint
+			c.Count, c.Bytes = b.node.Sums()
+		} else {
+			var err error
+			if c, err = p.w.write(&r.items, lo, hi); err != nil {
+				return err
+			}
+		}
+		r.fresh = append(r.fresh, c)
+		lo = hi
+	}
+	before := r.chunk.weight()
+	r.items.drop(n)
+	r.begun = r.begun[:copy(r.begun, r.begun[n:])]
+	r.chunk.drop(n)
+	p.weight += before - r.chunk.weight()
+	return nil
+}
+
+// close tells the level above what became of the region's nodes.
+func (p *levelPass) close(all bool) {
+	r := &p.region
+	if all && len(r.fresh) == 0 {
+		p.emptied = true
+		return
+	}
+	if p.whole && len(r.fresh) == 1 {
+		p.single = &child{}
+		*p.single = r.fresh[0]
+		return
+	}
+	if p.level == p.old.level {
+		for _, c := range r.fresh {
+			p.out.put(c)
+		}
+		return
+	}
+	i, j := 0, 0
+	for i < len(r.gone) || j < len(r.fresh) {
+		c := 1
+		if j == len(r.fresh) {
+			c = -1
+		} else if i < len(r.gone) {
+			c = bytes.Compare(r.gone[i].Key, r.fresh[j].Key)
+		}
+		if c < 0 {
+			p.out.delete(r.gone[i].Key)
+			i++
+			continue
+		}
+		if c > 0 || r.gone[i].Child != r.fresh[j].Child {
+			p.out.put(r.fresh[j])
+		}
+		if c == 0 {
+			i++
+		}
+		j++
+	}
+}
+
+// regionStart goes back from the node at p.cur to a cut that is left alone, or to
+// where the last region stopped, or to the start of the level, and takes back
+// pending rewrites on the way. It returns the first edit from there on.
+func (p *levelPass) regionStart(e int) (at cursor, first int, atStart bool, err error) {
+	at = p.cur.clone()
+	for edited := true; ; edited = false {
+		if len(p.floor.path) > 0 && at.top().addr.Hash == p.floor.top().addr.Hash {
+			return at, e, false, nil
+		}
+		prev := at.clone()
+		more, err := prev.prevNode()
+		if err != nil {
+			return at, e, false, err
+		}
+		if !more {
+			return at, e, true, nil
+		}
+		if !p.whole && stage1(p.level, prev.node(), at.node()) {
+			alone := true
+			if edited {
+				if alone, err = p.stays(&at, e); err != nil {
+					return at, e, false, err
+				}
+			}
+			if alone {
+				return at, e, false, nil
+			}
+		}
+		at = prev
+		if k := len(p.pending) - 1; k >= 0 && p.pending[k].at.top().addr.Hash == at.top().addr.Hash {
+			e = p.pending[k].lo
+			p.pending = p.pending[:k]
+		}
+	}
+}
+
+// stays tells whether the stage-1 cut at the first key of the node at c is one
+// after the edits too, given that nothing left of it changes.
+func (p *levelPass) stays(c *cursor, e int) (bool, error) {
+	m := merger{p: p, cur: c.clone(), peek: true}
+	key := c.node().AppendKey(nil, 0)
+	m.enter(e, nil)
+	more, err := m.next()
+	if err != nil || !more || !bytes.Equal(m.key, key) {
+		return false, err
+	}
+	p1 := priority1(p.level, key)
+	for sum := m.weight; sum < minWeight; sum += m.weight {
+		if more, err = m.next(); err != nil || !more {
+			return false, err
+		}
+		if priority1(p.level, m.key) < p1 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// stage1 tells whether the cut between two neighbouring nodes of a stored
+// level is one of stage 1. A window reaches less than W to either side and a
+// node weighs at least W, so the two nodes are all it can see.
+func stage1(level int, prev, n *Node) bool {
+	var buf [codec.MaxKey]byte
+	p1 := priority1(level, n.AppendKey(buf[:0], 0))
+	for i, d := prev.Len()-1, 0; i >= 0; i-- {
+		if d += prev.ItemWeight(i); d >= minWeight {
+			break
+		}
+		if priority1(level, prev.AppendKey(buf[:0], i)) <= p1 {
+			return false
+		}
+	}
+	for i, d := 1, n.ItemWeight(0); i < n.Len() && d < minWeight; i++ {
+		if priority1(level, n.AppendKey(buf[:0], i)) < p1 {
+			return false
+		}
+		d += n.ItemWeight(i)
+	}
+	return true
+}
