@@ -69,6 +69,9 @@ func newOverlay() *overlay {
 	return o
 }
 
+// empty tells whether nothing was added.
+func (o *overlay) empty() bool { return o.next(o.head) == 0 }
+
 // version is one staged state of a key.
 type version struct {
 	seq  uint64

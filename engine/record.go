@@ -53,7 +53,7 @@ func appendRecordHead(dst []byte, count int) []byte {
 }
 
 // appendOp adds an op to a record.
-func appendOp(dst []byte, o op) []byte {
+func appendOp(dst []byte, o *op) []byte {
 	kind := byte(o.kind)
 	if o.root == theSide {
 		kind |= sideBit

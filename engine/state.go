@@ -27,3 +27,13 @@ func (s *state) with(layers []*layer) *state {
 // seq is the sequence number of the newest write that a reader beginning now
 // sees.
 func (s *state) seq() uint64 { return s.layers[0].last.Load() }
+
+// clean tells whether nothing is staged that readers see.
+func (s *state) clean() bool {
+	for _, l := range s.layers {
+		if l.last.Load() > l.base {
+			return false
+		}
+	}
+	return true
+}

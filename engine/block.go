@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	cid "github.com/ipfs/go-cid"
+	mh "github.com/multiformats/go-multihash"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// verify tells whether block is what c names. ErrCorrupt when it is not,
+// ErrHash when nobody here can tell.
+func verify(c cid.Cid, block []byte) error {
+	d, err := mh.Decode(c.Hash())
+	if err != nil {
+		return fmt.Errorf("%w: %v: %w", ErrHash, c, err)
+	}
+	if d.Code == mh.SHA2_256 && d.Length == codec.HashSize {
+		if sum := codec.Sum(block); !bytes.Equal(sum[:], d.Digest) {
+			return fmt.Errorf("%w: block %v has another hash", ErrCorrupt, c)
+		}
+		return nil
+	}
+	sum, err := mh.Sum(block, d.Code, d.Length)
+	if err != nil {
+		return fmt.Errorf("%w: %v: %w", ErrHash, c, err)
+	}
+	if !bytes.Equal(sum, c.Hash()) {
+		return fmt.Errorf("%w: block %v has another hash", ErrCorrupt, c)
+	}
+	return nil
+}
+
+// inIdentity returns the block that c itself contains, if it is of that kind.
+func inIdentity(c cid.Cid) ([]byte, bool) {
+	if c.Prefix().MhType != mh.IDENTITY {
+		return nil, false
+	}
+	d, err := mh.Decode(c.Hash())
+	if err != nil {
+		return nil, false
+	}
+	return d.Digest, true
+}
+
+// Nodes reads any stored node and blob. Its writes answer ErrReadOnly. Blobs
+// are handed out as they are stored, to be verified by the caller.
+func (e *Engine) Nodes() prolly.NodeStore { return e.nodes }
+
+// ReadBlock returns any stored block, node or not, verified against c. The
+// caller owns it. ErrMissing when it is not here, ErrHash when the hash
+// function is unknown.
+func (e *Engine) ReadBlock(ctx context.Context, c cid.Cid) ([]byte, error) {
+	if err := e.ready(ctx); err != nil {
+		return nil, err
+	}
+	if !c.Defined() {
+		return nil, fmt.Errorf("engine: read block: undefined CID: %w", ErrMissing)
+	}
+	if b, ok := inIdentity(c); ok {
+		return bytes.Clone(b), nil
+	}
+	b, err := e.nodes.readBlob(ctx, c)
+	if h, isHash := hashOfBlock(c); isHash && errors.Is(err, ErrMissing) {
+		n, err := e.nodes.LoadNode(ctx, prolly.Addr{Hash: h})
+		if err != nil {
+			return nil, err
+		}
+		return bytes.Clone(n.Block()), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, verify(c, b)
+}
+
+// hashOfBlock returns the SHA-256 in c, whatever its codec.
+func hashOfBlock(c cid.Cid) (h codec.Hash, ok bool) {
+	p := c.Prefix()
+	if p.MhType != mh.SHA2_256 || p.MhLength != codec.HashSize {
+		return h, false
+	}
+	copy(h[:], c.Hash()[len(c.Hash())-codec.HashSize:])
+	return h, true
+}
+
+// PutBlock stores a caller's linked block, verified against c. It is kept while
+// a tree links to it, and before that until the next garbage collection but one
+// of this engine.
+func (e *Engine) PutBlock(ctx context.Context, c cid.Cid, block []byte) error {
+	if err := e.enter(ctx); err != nil {
+		return err
+	}
+	defer e.leave()
+	if !c.Defined() {
+		return fmt.Errorf("engine: put block: undefined CID: %w", ErrHash)
+	}
+	if _, ok := inIdentity(c); ok {
+		return verify(c, block)
+	}
+	if err := verify(c, block); err != nil {
+		return err
+	}
+	w := e.newWriter()
+	if err := w.WriteBlob(ctx, c, block); err != nil {
+		return errors.Join(err, w.drop())
+	}
+	e.young.add(c.Hash())
+	return w.finish(ctx)
+}
+
+// young remembers the blocks that were put and perhaps not linked yet: those
+// since the last garbage collection and those before it.
+type young struct {
+	mu        sync.Mutex
+	now, past map[string]struct{} // multihashes
+}
+
+func (y *young) add(multihash []byte) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.now == nil {
+		y.now = map[string]struct{}{}
+	}
+	y.now[string(multihash)] = struct{}{}
+}
+
+// has tells whether a block is young.
+func (y *young) has(multihash []byte) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	_, now := y.now[string(multihash)]
+	_, past := y.past[string(multihash)]
+	return now || past
+}
+
+// age makes what is young old at the next call.
+func (y *young) age() {
+	y.mu.Lock()
+	y.now, y.past = nil, y.now
+	y.mu.Unlock()
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+)
+
+// Engine is a set of branches over one store. All methods may be called by
+// several goroutines at once.
+type Engine struct {
+	o      Options
+	store  kv.Store
+	nodes  *nodeStore
+	world  world
+	closed atomic.Bool
+	n      counters
+	pins   pins
+	young  young
+	folder *folder // nil when read-only
+
+	opening  gate // held while a branch is opened, made or removed
+	mu       sync.RWMutex
+	branches map[string]*Branch
+}
+
+// New opens an engine over s, which the engine owns from then on and closes,
+// also when New fails.
+func New(s kv.Store, o *Options) (*Engine, error) {
+	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), branches: map[string]*Branch{}}
+	nodes, err := newNodeStore(s, e.o.CacheBytes, &e.closed, &e.n)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	e.nodes = nodes
+	if !e.o.ReadOnly {
+		e.folder = startFolder(e)
+	}
+	return e, nil
+}
+
+// enter begins a call that writes: it waits while the world is stopped. leave
+// ends it. Calls do not nest.
+func (e *Engine) enter(ctx context.Context) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	if e.o.ReadOnly {
+		return ErrReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return e.world.enter(ctx)
+}
+
+func (e *Engine) leave() { e.world.leave() }
+
+// ready begins a call that reads.
+func (e *Engine) ready(ctx context.Context) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+// opened returns the branches in use.
+func (e *Engine) opened() []*Branch {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	r := make([]*Branch, 0, len(e.branches))
+	for _, b := range e.branches {
+		r = append(r, b)
+	}
+	return r
+}
+
+// Sync makes durable all that was written before.
+func (e *Engine) Sync(ctx context.Context) error {
+	if err := e.ready(ctx); err != nil {
+		return err
+	}
+	return e.sync(ctx)
+}
+
+func (e *Engine) sync(ctx context.Context) error {
+	if e.o.ReadOnly {
+		return nil
+	}
+	if err := e.store.Sync(ctx); err != nil {
+		return storeError("sync", err)
+	}
+	return nil
+}
+
+// Close waits for writes under way and closes the store; what is staged stays
+// staged. Afterwards everything from e answers ErrClosed, Close too.
+func (e *Engine) Close() error {
+	if e.closed.Swap(true) {
+		return ErrClosed
+	}
+	if e.folder != nil {
+		e.folder.stop()
+	}
+	e.world.end()
+	e.nodes.cache.StopAllGoroutines()
+	if err := e.store.Close(); err != nil {
+		return fmt.Errorf("engine: close: %w", err)
+	}
+	return nil
+}

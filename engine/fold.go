@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// fold is one step of a branch from a state to the next:
+//
+//	freeze    the layer that takes writes gives way to a new one
+//	edit      the frozen layers' last versions are applied to the trees, whose
+//	          new nodes go to the store as they come
+//	finish    ref and trimmed log, in one batch with the last nodes; then the
+//	          state that readers see
+//
+// Nobody sees anything of it before finish. When it fails the layers stay as they are,
+// and the next fold does them again.
+type fold struct {
+	b     *Branch
+	w     *writer
+	from  *state
+	trees [roots]prolly.Tree
+	ref   branchRef // as it is to be stored
+	bulk  bool      // trees change in ways that no layer shows
+}
+
+// Fold works what is staged into the tree and returns its root. It leaves no
+// history.
+func (b *Branch) Fold(ctx context.Context) (cid.Cid, error) {
+	var root cid.Cid
+	err := b.advance(ctx, func(f *fold) error {
+		root = f.trees[theTree].Root()
+		return nil
+	})
+	return root, err
+}
+
+// advance folds what is staged; then calls more, which may change the trees
+// and the ref further, and publishes the result.
+func (b *Branch) advance(ctx context.Context, more func(*fold) error) error {
+	return b.advanceThen(ctx, more, func() {})
+}
+
+// advanceThen is advance, and calls then before anyone else can change the
+// state.
+func (b *Branch) advanceThen(ctx context.Context, more func(*fold) error, then func()) error {
+	if err := b.e.enter(ctx); err != nil {
+		return err
+	}
+	defer b.e.leave()
+	if err := b.fold.lock(ctx); err != nil {
+		return err
+	}
+	err := b.advanceLocked(ctx, more)
+	if err == nil {
+		then()
+	}
+	b.fold.unlock()
+	b.kick()
+	return err
+}
+
+// advanceLocked is advance with the fold gate held and the world entered.
+func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err error) {
+	f := &fold{b: b, w: b.e.newWriter()}
+	defer func() {
+		err = errors.Join(err, f.w.drop())
+		b.folding.done(err)
+		if err != nil {
+			b.e.n.foldFailures.Add(1)
+		}
+	}()
+	if b.state.Load().gone {
+		return b.errGone()
+	}
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	if err := b.freeze(ctx); err != nil {
+		return err
+	}
+	f.from = b.state.Load()
+	f.ref, f.trees = f.from.ref, f.from.trees
+	if err := f.edit(ctx); err != nil {
+		return err
+	}
+	if err := more(f); err != nil {
+		return err
+	}
+	return f.finish(ctx)
+}
+
+// freeze makes a new layer take writes, unless nothing is in the one that
+// does.
+func (b *Branch) freeze(ctx context.Context) error {
+	if err := b.write.lock(ctx); err != nil {
+		return err
+	}
+	defer b.write.unlock()
+	st := b.state.Load()
+	if st.layers[0].edits() == 0 {
+		return nil
+	}
+	next := &step{layer: newLayer(b.seq)}
+	b.step.Load().next.Store(next)
+	b.step.Store(next)
+	b.state.Store(st.with(append([]*layer{next.layer}, st.layers...)))
+	return nil
+}
+
+// edit applies the frozen layers to the trees.
+func (f *fold) edit(ctx context.Context) error {
+	frozen := f.from.frozen()
+	if len(frozen) == 0 {
+		return nil
+	}
+	f.ref.folded = frozen[0].last.Load()
+	for root := range f.trees {
+		edits, err := collect(frozen, rootID(root), math.MaxUint64)
+		if err != nil {
+			return err
+		}
+		if f.trees[root], err = applyThrough(ctx, f.w, f.trees[root], edits); err != nil {
+			return fmt.Errorf("engine: fold branch %q: %w", f.b.name, err)
+		}
+	}
+	return nil
+}
+
+// applyThrough applies edits to a tree whose new nodes go to w.
+func applyThrough(ctx context.Context, w prolly.NodeStore, t prolly.Tree, edits []prolly.Edit) (prolly.Tree, error) {
+	if len(edits) == 0 {
+		return t, nil
+	}
+	return t.In(w).Apply(ctx, edits)
+}
+
+// collect returns the edits of layers, given newest first, as of seq: oldest
+// first, so that the last of a key wins. Their bytes are the layers'.
+func collect(layers []*layer, root rootID, seq uint64) ([]prolly.Edit, error) {
+	n := 0
+	for _, l := range layers {
+		n += l.over[root].entries
+	}
+	edits := make([]prolly.Edit, 0, n)
+	for i := len(layers) - 1; i >= 0; i-- {
+		c := overlayCursor{o: layers[i].over[root], seq: seq}
+		for c.first(); c.e != 0; c.next() {
+			e := prolly.Edit{Key: c.key, Delete: c.ver.kind == opDelete}
+			if !e.Delete {
+				var err error
+				if e.Value, err = c.ver.kind.value(c.ver.data); err != nil {
+					return nil, err
+				}
+			}
+			edits = append(edits, e)
+		}
+	}
+	return edits, nil
+}
+
+// finish moves the ref, trims the log, and shows readers the new state. Nothing
+// is written when nothing changed.
+func (f *fold) finish(ctx context.Context) error {
+	f.ref.tree, f.ref.side = f.trees[theTree].Addr(), f.trees[theSide].Addr()
+	if f.ref == f.from.ref {
+		return nil
+	}
+	next := f.from.with(f.from.layers[:1:1])
+	next.ref, next.raw, next.trees = f.ref, f.ref.encode(), f.trees
+	if f.bulk {
+		next.epoch++
+	}
+	for i := range next.trees {
+		next.trees[i] = next.trees[i].In(f.b.e.nodes)
+	}
+	if err := f.swap(ctx, next); err != nil {
+		return err
+	}
+	f.b.publish(f.from, next)
+	return nil
+}
+
+// swap makes next the store's state.
+func (f *fold) swap(ctx context.Context, next *state) error {
+	batch := f.w.last()
+	if err := batch.SwapRef(f.b.ref, f.from.raw, next.raw); err != nil {
+		return storeError("swap ref", err)
+	}
+	if err := batch.TrimLog(f.b.ref, f.ref.folded); err != nil {
+		return storeError("trim log", err)
+	}
+	f.b.attempt = next
+	if err := f.w.finish(ctx); err != nil {
+		if errors.Is(err, kv.ErrConflict) {
+			return fmt.Errorf("%w: another moved branch %q", ErrConflict, f.b.name)
+		}
+		return err
+	}
+	f.b.attempt = nil
+	return nil
+}
+
+// publish shows next to readers. The layers it lacks are folded. The fold gate
+// is held.
+func (b *Branch) publish(from, next *state) {
+	b.state.Store(next)
+	for _, l := range from.frozen() {
+		b.staged.Add(-l.size())
+		b.edits.Add(-int64(l.edits()))
+	}
+	b.e.n.folds.Add(1)
+}
+
+// settle finds out what became of a swap that had failed: the store may have
+// done it all the same.
+func (b *Branch) settle(ctx context.Context) error {
+	if b.attempt == nil {
+		return nil
+	}
+	raw, err := b.e.store.ReadRef(ctx, b.ref)
+	if err != nil {
+		return b.errRef(err)
+	}
+	st := b.state.Load()
+	switch string(raw) {
+	case string(st.raw):
+	case string(b.attempt.raw):
+		b.publish(st, b.attempt)
+	default:
+		return fmt.Errorf("%w: another moved branch %q", ErrConflict, b.name)
+	}
+	b.attempt = nil
+	return nil
+}

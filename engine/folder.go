@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// folder folds branches in the background whose staging has passed its cap, one
+// after the other.
+type folder struct {
+	e      *Engine
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  chan struct{}
+	wake   chan struct{}
+
+	mu    sync.Mutex
+	queue []*Branch
+}
+
+func startFolder(e *Engine) *folder {
+	f := &folder{e: e, ended: make(chan struct{}), wake: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	go f.run()
+	return f
+}
+
+// stop ends the folder and waits for it; a fold under way is given up. Writers
+// who wait for room learn of it through closing.
+func (f *folder) stop() {
+	f.cancel()
+	<-f.ended
+}
+
+// closing is closed when nobody folds any more.
+func (f *folder) closing() <-chan struct{} { return f.ctx.Done() }
+
+// add queues a branch.
+func (f *folder) add(b *Branch) {
+	f.mu.Lock()
+	queued := b.queued
+	if !queued {
+		b.queued = true
+		f.queue = append(f.queue, b)
+	}
+	f.mu.Unlock()
+	if queued {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *folder) next() *Branch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.queue) == 0 {
+		return nil
+	}
+	b := f.queue[0]
+	f.queue = f.queue[1:]
+	b.queued = false
+	return b
+}
+
+func (f *folder) run() {
+	defer close(f.ended)
+	for {
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-f.wake:
+		}
+		for b := f.next(); b != nil; b = f.next() {
+			f.fold(b)
+		}
+	}
+}
+
+// fold folds a branch, unless its fold gate is taken: whoever holds it queues
+// the branch again.
+func (f *folder) fold(b *Branch) {
+	if err := f.e.enter(f.ctx); err != nil {
+		b.folding.done(err)
+		return
+	}
+	defer f.e.leave()
+	if !b.fold.tryLock() {
+		return
+	}
+	err := b.advanceLocked(f.ctx, func(*fold) error { return nil })
+	b.fold.unlock()
+	if err != nil && !errors.Is(err, ErrNoBranch) && f.ctx.Err() == nil {
+		f.e.o.Logger.Error("background fold failed; it is tried again with the next write", "branch", b.name, "err", err)
+	}
+}
+
+// kick has the branch folded when its staging has passed its cap.
+func (b *Branch) kick() {
+	if b.e.folder != nil && b.staged.Load() > b.e.o.StagingBytes {
+		b.e.folder.add(b)
+	}
+}
+
+// room waits until less than twice the cap is staged. It is called outside
+// the world, which a fold must be able to enter.
+func (b *Branch) room(ctx context.Context) error {
+	for b.e.folder != nil && b.staged.Load() >= 2*b.e.o.StagingBytes {
+		wait := b.folding.next()
+		if b.staged.Load() < 2*b.e.o.StagingBytes {
+			return nil
+		}
+		b.e.folder.add(b)
+		select {
+		case <-wait.done:
+			if wait.err != nil {
+				return wait.err
+			}
+		case <-b.e.folder.closing():
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// progress tells those who wait when a branch's next fold ends, and how.
+type progress struct {
+	mu  sync.Mutex
+	now *outcome
+}
+
+// outcome of a fold; err is set before done is closed.
+type outcome struct {
+	done chan struct{}
+	err  error
+}
+
+// next returns the outcome of the next fold to end.
+func (p *progress) next() *outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == nil {
+		p.now = &outcome{done: make(chan struct{})}
+	}
+	return p.now
+}
+
+// done tells everyone who asked.
+func (p *progress) done(err error) {
+	p.mu.Lock()
+	o := p.now
+	p.now = nil
+	p.mu.Unlock()
+	if o != nil {
+		o.err = err
+		close(o.done)
+	}
+}

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	cid "github.com/ipfs/go-cid"
+	"github.com/maypok86/otter/v2"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// nodeStore reads nodes and blobs of the store for trees, and keeps decoded
+// nodes in a cache that all branches share. It writes nothing. All methods may
+// be called by several goroutines at once.
+type nodeStore struct {
+	store  kv.Store
+	cache  *otter.Cache[codec.Hash, *prolly.Node]
+	closed *atomic.Bool
+	n      *counters
+}
+
+// nodeOverhead is about what a cached node takes beside its block.
+const nodeOverhead = 256
+
+func newNodeStore(s kv.Store, cacheBytes int64, closed *atomic.Bool, n *counters) (*nodeStore, error) {
+	cache, err := otter.New(&otter.Options[codec.Hash, *prolly.Node]{
+		MaximumWeight: uint64(cacheBytes),
+		Weigher: func(_ codec.Hash, n *prolly.Node) uint32 {
+			return uint32(nodeOverhead + len(n.Block()) + len(n.Hints())*len(prolly.Hint{}))
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("engine: node cache: %w", err)
+	}
+	return &nodeStore{store: s, cache: cache, closed: closed, n: n}, nil
+}
+
+// emptyNode is the root of the empty tree, which no store needs to hold.
+var emptyNode = func() *prolly.Node {
+	n, err := prolly.DecodeNode(codec.EmptyRoot, codec.EmptyLeaf(), nil)
+	if err != nil {
+		panic("engine: the empty tree must decode: " + err.Error())
+	}
+	return n
+}()
+
+// LoadNode implements prolly.NodeLoader.
+func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	if n, ok := s.cache.GetIfPresent(a.Hash); ok {
+		s.n.cacheHits.add(a.Hash)
+		return n, nil
+	}
+	if a.Hash == codec.EmptyRoot {
+		return emptyNode, nil
+	}
+	n, err := s.fetch(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	s.cache.Set(a.Hash, n)
+	return n, nil
+}
+
+// fetch reads a node from the store and verifies it. What a hint leads to is
+// not trusted: when it is another node, the right one is looked up by its hash.
+func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
+	n, err := s.fetchAt(ctx, a.Hash, kv.Hint(a.Hint))
+	if errors.Is(err, prolly.ErrCorrupt) && a.Hint != (prolly.Hint{}) {
+		s.n.staleHints.Add(1)
+		return s.fetchAt(ctx, a.Hash, kv.Hint{})
+	}
+	return n, err
+}
+
+func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*prolly.Node, error) {
+	stored, err := s.store.ReadNode(ctx, h, at)
+	if err != nil {
+		return nil, storeError("read node "+h.String(), err)
+	}
+	s.n.nodeReads.Add(1)
+	s.n.nodeReadBytes.Add(uint64(len(stored.Block)))
+	n, err := prolly.DecodeNode(h, stored.Block, treeHints(stored.Children))
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return n, nil
+}
+
+// ReadNode implements prolly.NodeStore.
+func (s *nodeStore) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.Hint, error) {
+	n, err := s.LoadNode(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.Block(), n.Hints(), nil
+}
+
+// ReadBlob implements prolly.NodeStore. The block is not verified yet.
+func (s *nodeStore) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error) {
+	b, err := s.readBlob(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
+func (s *nodeStore) readBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	b, err := s.store.ReadBlob(ctx, c)
+	if err != nil {
+		return nil, storeError("read blob "+c.String(), err)
+	}
+	s.n.blobReads.Add(1)
+	return b, nil
+}
+
+// WriteNode implements prolly.NodeStore by refusing.
+func (s *nodeStore) WriteNode(context.Context, codec.Hash, []byte, []prolly.Hint) (prolly.Hint, error) {
+	return prolly.Hint{}, ErrReadOnly
+}
+
+// WriteBlob implements prolly.NodeStore by refusing.
+func (s *nodeStore) WriteBlob(context.Context, cid.Cid, []byte) error { return ErrReadOnly }
+
+// treeHints brings the store's hints into the tree's terms.
+func treeHints(hints []kv.Hint) []prolly.Hint {
+	if len(hints) == 0 {
+		return nil
+	}
+	r := make([]prolly.Hint, len(hints))
+	for i, h := range hints {
+		r[i] = prolly.Hint(h)
+	}
+	return r
+}
+
+// storeError brings an error of the store into the engine's terms: a block that
+// is not there is missing, never not found, which speaks of keys.
+func storeError(op string, err error) error {
+	switch {
+	case errors.Is(err, kv.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, kv.ErrNotFound):
+		return fmt.Errorf("engine: %s: %w", op, prolly.ErrMissing)
+	case errors.Is(err, kv.ErrCorrupt):
+		return fmt.Errorf("engine: %s: %w: %w", op, prolly.ErrCorrupt, err)
+	}
+	return fmt.Errorf("engine: %s: %w", op, err)
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"bytes"
+
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// bounds returns the keys that q covers, [lo, hi); an empty bound is none. ok
+// is false when it covers nothing.
+func bounds(q prolly.Range) (lo, hi []byte, ok bool) {
+	lo, hi = q.From, q.To
+	if len(q.Prefix) > 0 {
+		if bytes.Compare(q.Prefix, lo) > 0 {
+			lo = q.Prefix
+		}
+		if end := afterPrefix(q.Prefix); end != nil && (len(hi) == 0 || bytes.Compare(end, hi) < 0) {
+			hi = end
+		}
+	}
+	return lo, hi, len(hi) == 0 || bytes.Compare(lo, hi) < 0
+}
+
+// afterPrefix returns the first key that is after all with prefix p; nil when
+// there is none.
+func afterPrefix(p []byte) []byte {
+	for i := len(p) - 1; i >= 0; i-- {
+		if p[i] < 0xff {
+			end := bytes.Clone(p[:i+1])
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+// overlayCursor walks the entries of one overlay that have a version at or
+// below seq.
+type overlayCursor struct {
+	o       *overlay
+	seq     uint64
+	lo, hi  []byte
+	reverse bool
+
+	e   uint32 // 0: at the end
+	key []byte
+	ver version
+}
+
+// first moves to the first entry within the bounds.
+func (c *overlayCursor) first() {
+	if c.reverse {
+		c.e = c.o.floor(c.hi)
+	} else if len(c.lo) > 0 {
+		c.e, _ = c.o.ceil(c.lo)
+	} else {
+		c.e = c.o.next(c.o.head)
+	}
+	c.settle()
+}
+
+func (c *overlayCursor) next() {
+	c.step()
+	c.settle()
+}
+
+func (c *overlayCursor) step() {
+	if c.reverse {
+		c.e = c.o.prev(c.e)
+	} else {
+		c.e = c.o.next(c.e)
+	}
+}
+
+// settle passes over entries that the reader cannot see, up to the bound.
+func (c *overlayCursor) settle() {
+	for c.e != 0 && c.e != c.o.head {
+		c.key = c.o.key(c.e)
+		if c.reverse && bytes.Compare(c.key, c.lo) < 0 || !c.reverse && len(c.hi) > 0 && bytes.Compare(c.key, c.hi) >= 0 {
+			break
+		}
+		var ok bool
+		if c.ver, ok = c.o.at(c.e, c.seq); ok {
+			return
+		}
+		c.step()
+	}
+	c.e, c.key = 0, nil
+}
+
+// stagedCursor walks what several overlays say together; of one key the first
+// overlay that has it.
+type stagedCursor struct {
+	parts   []overlayCursor
+	reverse bool
+	key     []byte // nil: at the end
+	ver     version
+}
+
+// staged returns a cursor over the reader's staged versions within [lo, hi).
+func (r *reader) staged(lo, hi []byte, reverse bool) stagedCursor {
+	c := stagedCursor{reverse: reverse}
+	add := func(o *overlay, seq uint64) {
+		if o == nil || o.empty() {
+			return
+		}
+		p := overlayCursor{o: o, seq: seq, lo: lo, hi: hi, reverse: reverse}
+		if p.first(); p.e != 0 {
+			c.parts = append(c.parts, p)
+		}
+	}
+	add(r.own, r.ownSeq)
+	for _, l := range r.layers {
+		add(l.over[r.root], r.seq)
+	}
+	c.pick()
+	return c
+}
+
+// pick finds the part that comes first.
+func (c *stagedCursor) pick() {
+	c.key = nil
+	for i := range c.parts {
+		p := &c.parts[i]
+		if p.e != 0 && (c.key == nil || c.before(p.key, c.key)) {
+			c.key, c.ver = p.key, p.ver
+		}
+	}
+}
+
+func (c *stagedCursor) before(a, b []byte) bool {
+	if c.reverse {
+		a, b = b, a
+	}
+	return bytes.Compare(a, b) < 0
+}
+
+func (c *stagedCursor) next() {
+	for i := range c.parts {
+		if p := &c.parts[i]; p.e != 0 && bytes.Equal(p.key, c.key) {
+			p.next()
+		}
+	}
+	c.pick()
+}

@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// Put stages a value. Without a Durability it is Sync. An error of the store
+// leaves open whether the write will be seen; every other error means that it
+// will not.
+func (b *Branch) Put(ctx context.Context, key, value []byte, d ...Durability) error {
+	if !codec.FitsInline(len(key), len(value)) {
+		return b.Apply(ctx, []prolly.Edit{{Key: key, Value: prolly.Value{Bytes: value}}}, d...)
+	}
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	ops := [1]op{{kind: opInline, key: key, data: value}}
+	return b.stageOne(ctx, ops[:], durable(d))
+}
+
+// Delete stages the removal of key. It is no error when key is not there.
+func (b *Branch) Delete(ctx context.Context, key []byte, d ...Durability) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	ops := [1]op{{kind: opDelete, key: key}}
+	return b.stageOne(ctx, ops[:], durable(d))
+}
+
+// stageOne stages ops that need no blobs.
+func (b *Branch) stageOne(ctx context.Context, ops []op, sync bool) error {
+	if err := b.room(ctx); err != nil {
+		return err
+	}
+	if err := b.e.enter(ctx); err != nil {
+		return err
+	}
+	defer b.e.leave()
+	if err := b.write.lock(ctx); err != nil {
+		return err
+	}
+	err := b.stage(ctx, ops, nil)
+	b.write.unlock()
+	return b.staged1(ctx, err, sync)
+}
+
+// staged1 ends a call that staged something.
+func (b *Branch) staged1(ctx context.Context, err error, sync bool) error {
+	if err != nil {
+		return err
+	}
+	b.kick()
+	if !sync {
+		return nil
+	}
+	return b.e.sync(ctx)
+}
+
+// Apply stages edits, all or none; of several with one key the last wins. Edits
+// of more bytes than Options.StagingBytes go into the tree at once.
+func (b *Branch) Apply(ctx context.Context, edits []prolly.Edit, d ...Durability) error {
+	if len(edits) == 0 {
+		_, err := b.now(ctx)
+		return err
+	}
+	if editBytes(edits) > b.e.o.StagingBytes {
+		return b.applyAtOnce(ctx, edits, durable(d))
+	}
+	if err := b.room(ctx); err != nil {
+		return err
+	}
+	if err := b.e.enter(ctx); err != nil {
+		return err
+	}
+	defer b.e.leave()
+	p := preparation{e: b.e}
+	if err := p.add(ctx, theTree, edits); err != nil {
+		return errors.Join(err, p.drop())
+	}
+	if err := b.write.lock(ctx); err != nil {
+		return errors.Join(err, p.drop())
+	}
+	err := b.stage(ctx, p.ops, p.w)
+	b.write.unlock()
+	return errors.Join(b.staged1(ctx, err, durable(d)), p.drop())
+}
+
+// editBytes is about what edits take when they are staged; what goes out of
+// line counts little.
+func editBytes(edits []prolly.Edit) int64 {
+	var n int64
+	for i := range edits {
+		e := &edits[i]
+		n += int64(len(e.Key)) + entryNext*4 + versionWords*4
+		if codec.FitsInline(len(e.Key), len(e.Value.Bytes)) {
+			n += int64(len(e.Value.Bytes))
+		}
+	}
+	return n
+}
+
+// preparation turns edits into ops, and writes what stands out of line.
+type preparation struct {
+	e   *Engine
+	ops []op
+	w   *writer // nil while nothing is out of line
+}
+
+func (p *preparation) add(ctx context.Context, root rootID, edits []prolly.Edit) error {
+	if p.ops == nil {
+		p.ops = make([]op, 0, len(edits))
+	}
+	for i := range edits {
+		o, err := p.op(ctx, &edits[i])
+		if err != nil {
+			return err
+		}
+		o.root = root
+		p.ops = append(p.ops, o)
+	}
+	return nil
+}
+
+func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
+	if err := prolly.CheckEdit(*e); err != nil {
+		return op{}, err
+	}
+	o := op{key: e.Key}
+	if e.Delete {
+		return o, nil
+	}
+	v := e.Value
+	if v.Kind() == codec.Inline && !codec.FitsInline(len(e.Key), len(v.Bytes)) {
+		if p.w == nil {
+			p.w = p.e.newWriter()
+		}
+		var err error
+		if v, err = prolly.StoreValue(ctx, p.w, e.Key, v.Bytes); err != nil {
+			return op{}, err
+		}
+	} else if v.Kind() == codec.Blob {
+		if err := p.e.haveBlob(ctx, v); err != nil {
+			return op{}, err
+		}
+	}
+	switch v.Kind() {
+	case codec.Inline:
+		o.kind, o.data = opInline, v.Bytes
+	case codec.Link:
+		o.kind, o.data = opLink, v.Link.Bytes()
+	case codec.Blob:
+		o.kind, o.data = opBlob, joinBlob(nil, v.Size, v.Blob())
+	}
+	return o, nil
+}
+
+// haveBlob makes sure that an out-of-line value which is used again is still
+// here.
+func (e *Engine) haveBlob(ctx context.Context, v prolly.Value) error {
+	ok, err := e.store.HasBlob(ctx, v.Blob())
+	if err != nil {
+		return storeError("look for blob", err)
+	}
+	if !ok {
+		return fmt.Errorf("engine: blob %v of an edit: %w", v.Blob(), ErrMissing)
+	}
+	return nil
+}
+
+// drop gives up what was prepared and not staged.
+func (p *preparation) drop() error {
+	if p.w == nil {
+		return nil
+	}
+	return p.w.drop()
+}
+
+// recordKeep is how large a scratch buffer is kept between writes, in bytes.
+const recordKeep = 1 << 20
+
+// stage appends ops to the log as one record, in one batch with what is left in w,
+// and makes them visible. The write gate is held.
+func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
+	st := b.state.Load()
+	if st.gone {
+		return b.errGone()
+	}
+	if b.inDoubt {
+		if err := b.replay(ctx); err != nil {
+			return err
+		}
+	}
+	seq := b.seq + 1
+	b.inDoubt = true // until it is known that it went well
+	if err := b.appendLog(ctx, seq, ops, w); err != nil {
+		return err
+	}
+	l := st.layers[0]
+	for i := range ops {
+		if err := b.add(l, seq, ops[i]); err != nil {
+			return err
+		}
+	}
+	l.publish(seq)
+	b.seq, b.inDoubt = seq, false
+	return nil
+}
+
+func (b *Branch) appendLog(ctx context.Context, seq uint64, ops []op, w *writer) error {
+	rec := appendRecordHead(b.record[:0], len(ops))
+	for i := range ops {
+		rec = appendOp(rec, &ops[i])
+	}
+	rec = sealRecord(rec, seq)
+	if b.record = rec; cap(rec) > recordKeep {
+		b.record = nil
+	}
+	if w != nil {
+		if err := w.last().AppendLog(b.ref, seq, rec); err != nil {
+			return storeError("append log", err)
+		}
+		return w.finish(ctx)
+	}
+	batch := b.e.store.NewBatch()
+	if err := batch.AppendLog(b.ref, seq, rec); err != nil {
+		return errors.Join(storeError("append log", err), batch.Close())
+	}
+	if err := batch.Commit(ctx); err != nil {
+		return storeError("append log", err)
+	}
+	return nil
+}
+
+func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool) error {
+	return errors.ErrUnsupported
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// batchBytes is how much a writer gathers before it commits a batch.
+const batchBytes = 8 << 20
+
+// writer is the NodeStore through which trees are written: it gathers blocks
+// into batches, commits the full ones, and answers reads of what is not
+// committed yet. The last batch is its owner's, to be committed with a ref or a
+// log record, so that nothing durable names a block before it. In memory, the
+// form of a read-only engine, it commits nothing and keeps all.
+type writer struct {
+	nodes  *nodeStore
+	memory bool
+
+	mu      sync.RWMutex
+	batch   kv.Batch
+	pending map[codec.Hash]pendingNode // not committed yet
+	hints   []kv.Hint                  // scratch
+}
+
+// pendingNode is a node that no reader of the store can find yet.
+type pendingNode struct {
+	block []byte
+	hints []prolly.Hint
+}
+
+func (e *Engine) newWriter() *writer {
+	return &writer{nodes: e.nodes, memory: e.o.ReadOnly, pending: map[codec.Hash]pendingNode{}}
+}
+
+// WriteNode implements prolly.NodeStore.
+func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var at kv.Hint
+	if !w.memory {
+		w.hints = w.hints[:0]
+		for _, c := range children {
+			w.hints = append(w.hints, kv.Hint(c))
+		}
+		var err error
+		if at, err = w.open().PutNode(h, block, w.hints); err != nil {
+			return prolly.Hint{}, storeError("write node", err)
+		}
+		w.nodes.n.nodeWrites.Add(1)
+		w.nodes.n.nodeWriteBytes.Add(uint64(len(block)))
+	}
+	w.pending[h] = pendingNode{bytes.Clone(block), append([]prolly.Hint(nil), children...)}
+	return prolly.Hint(at), w.flushFull(ctx)
+}
+
+// WriteBlob implements prolly.NodeStore.
+func (w *writer) WriteBlob(ctx context.Context, c cid.Cid, block []byte) error {
+	if w.memory {
+		return ErrReadOnly
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.open().PutBlob(c, block); err != nil {
+		return storeError("write blob", err)
+	}
+	w.nodes.n.blobWrites.Add(1)
+	return w.flushFull(ctx)
+}
+
+// open returns the batch being filled.
+func (w *writer) open() kv.Batch {
+	if w.batch == nil {
+		w.batch = w.nodes.store.NewBatch()
+	}
+	return w.batch
+}
+
+func (w *writer) flushFull(ctx context.Context) error {
+	if w.batch == nil || w.batch.Size() < batchBytes {
+		return nil
+	}
+	return w.commit(ctx)
+}
+
+// last hands out the batch that is not full, so that its owner may add a ref
+// or a record to it and commit it through finish.
+func (w *writer) last() kv.Batch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.open()
+}
+
+// finish commits what is left.
+func (w *writer) finish(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.commit(ctx)
+}
+
+// commit commits the batch; its nodes are the cache's from then on.
+func (w *writer) commit(ctx context.Context) error {
+	if w.batch == nil {
+		return nil
+	}
+	b := w.batch
+	w.batch = nil
+	if err := b.Commit(ctx); err != nil {
+		return storeError("commit", err)
+	}
+	for h, p := range w.pending {
+		n, err := p.decode(h)
+		if err != nil {
+			return err
+		}
+		w.nodes.cache.Set(h, n)
+	}
+	clear(w.pending)
+	return nil
+}
+
+// drop gives up what was not committed. It does nothing after finish.
+func (w *writer) drop() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.batch
+	w.batch = nil
+	if b == nil {
+		return nil
+	}
+	if err := b.Close(); err != nil {
+		return storeError("close batch", err)
+	}
+	return nil
+}
+
+// LoadNode implements prolly.NodeLoader.
+func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
+	w.mu.RLock()
+	p, ok := w.pending[a.Hash]
+	w.mu.RUnlock()
+	if ok {
+		return p.decode(a.Hash)
+	}
+	return w.nodes.LoadNode(ctx, a)
+}
+
+func (p pendingNode) decode(h codec.Hash) (*prolly.Node, error) {
+	n, err := prolly.DecodeNode(h, p.block, p.hints)
+	if err != nil {
+		return nil, fmt.Errorf("engine: node just written: %w", err)
+	}
+	return n, nil
+}
+
+// ReadNode implements prolly.NodeStore.
+func (w *writer) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.Hint, error) {
+	n, err := w.LoadNode(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.Block(), n.Hints(), nil
+}
+
+// ReadBlob implements prolly.NodeStore.
+func (w *writer) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error) {
+	return w.nodes.ReadBlob(ctx, c)
+}
