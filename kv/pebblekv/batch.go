@@ -1,0 +1,211 @@
+package pebblekv
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+)
+
+const (
+	// maxBatch is what a batch may hold, in bytes. Pebble panics at 4 GiB.
+	maxBatch = 1 << 30
+
+	// retainedBatch is up to which size, in bytes, a batch's memory is used
+	// again: fresh pages cost more than what is written to them.
+	retainedBatch = 16 << 20
+)
+
+// batch is a kv.Batch. It writes straight into a batch of Pebble's; only the
+// state record is added at commit, when it is known.
+type batch struct {
+	s     *Store
+	pb    *pebble.Batch // nil: spent
+	plan  kv.RefPlan
+	ops   []logOp
+	delta digest // what the swap changes in the digest
+	nodes bool
+}
+
+// logOp is what a batch does to the log, in order.
+type logOp struct {
+	kind logOpKind
+	seq  uint64
+}
+
+type logOpKind uint8
+
+const (
+	logAppend logOpKind = iota
+	logTrim
+	logClear
+)
+
+// NewBatch implements kv.Store.
+func (s *Store) NewBatch() kv.Batch {
+	return &batch{s: s, pb: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatch))}
+}
+
+// fits tells whether the batch may take n bytes more.
+func (b *batch) fits(n int) error {
+	if b.pb == nil {
+		return fmt.Errorf("%w: it is spent", kv.ErrBatch)
+	}
+	if n > maxBatch || b.pb.Len()+n > maxBatch {
+		return fmt.Errorf("%w: a batch takes %d bytes", kv.ErrTooLarge, maxBatch)
+	}
+	return nil
+}
+
+// PutNode implements kv.BlockWriter. Hints of children that are not this
+// store's are kept as zero. A node that is stored already is stored again; see
+// docs/decisions/0002-node-dedup.md.
+func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint, error) {
+	size := nodeValueLen(len(block), len(children))
+	if err := b.fits(size + nodeKeyLen + hashKeyLen + idLen); err != nil {
+		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+	}
+	if len(children) > math.MaxUint16 {
+		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w: %d children", kv.ErrTooLarge, len(children))
+	}
+	at := makeID(b.s.generation, b.s.lastNode.Add(1))
+	op := b.pb.SetDeferred(nodeKeyLen, size)
+	putNodeKey(op.Key, at)
+	putNodeValue(op.Value, block, children)
+	if err := op.Finish(); err != nil {
+		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+	}
+	op = b.pb.SetDeferred(hashKeyLen, idLen)
+	putHashKey(op.Key, &h)
+	copy(op.Value, at[:])
+	if err := op.Finish(); err != nil {
+		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+	}
+	b.nodes = true
+	return at.hint(), nil
+}
+
+// PutBlob implements kv.BlockWriter.
+func (b *batch) PutBlob(c cid.Cid, block []byte) error {
+	multihash, ok := kv.BlobKey(c)
+	if !ok {
+		return fmt.Errorf("pebblekv: put blob: %w: undefined CID", kv.ErrName)
+	}
+	if err := b.fits(len(block) + len(multihash)); err != nil {
+		return fmt.Errorf("pebblekv: put blob: %w", err)
+	}
+	has, err := b.s.HasBlob(context.Background(), c)
+	if err != nil || has {
+		return err
+	}
+	if err := b.pb.Set(blobKey(multihash), block, nil); err != nil {
+		return fmt.Errorf("pebblekv: put blob: %w", err)
+	}
+	return nil
+}
+
+// SwapRef implements kv.RefWriter.
+func (b *batch) SwapRef(name string, old, next []byte) error {
+	if err := b.swapRef(name, old, next); err != nil {
+		return fmt.Errorf("pebblekv: swap ref: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) swapRef(name string, old, next []byte) error {
+	if err := b.fits(len(name) + len(next)); err != nil {
+		return err
+	}
+	if err := b.plan.Swap(name, old, next); err != nil {
+		return err
+	}
+	b.delta.toggle(refItem(name, old))
+	b.delta.toggle(refItem(name, next))
+	if next != nil {
+		return b.pb.Set(refKey(name), next, nil)
+	}
+	b.ops = append(b.ops, logOp{kind: logClear})
+	if err := b.pb.Delete(refKey(name), nil); err != nil {
+		return err
+	}
+	return b.pb.DeleteRange(logKey(name, 0), logEnd(name), nil)
+}
+
+// AppendLog implements kv.RefWriter.
+func (b *batch) AppendLog(ref string, seq uint64, data []byte) error {
+	if err := b.appendLog(ref, seq, data); err != nil {
+		return fmt.Errorf("pebblekv: append log: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) appendLog(ref string, seq uint64, data []byte) error {
+	if err := b.fits(len(ref) + len(data)); err != nil {
+		return err
+	}
+	if err := b.plan.Append(ref, seq); err != nil {
+		return err
+	}
+	b.ops = append(b.ops, logOp{kind: logAppend, seq: seq})
+	op := b.pb.SetDeferred(logKeyLen(ref), len(data))
+	putLogKey(op.Key, ref, seq)
+	copy(op.Value, data)
+	return op.Finish()
+}
+
+// TrimLog implements kv.RefWriter.
+func (b *batch) TrimLog(ref string, seq uint64) error {
+	if err := b.trimLog(ref, seq); err != nil {
+		return fmt.Errorf("pebblekv: trim log: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) trimLog(ref string, seq uint64) error {
+	if err := b.fits(2 * logKeyLen(ref)); err != nil {
+		return err
+	}
+	if err := b.plan.Trim(ref, seq); err != nil {
+		return err
+	}
+	b.ops = append(b.ops, logOp{kind: logTrim, seq: seq})
+	return b.pb.DeleteRange(logKey(ref, 0), afterLog(ref, seq), nil)
+}
+
+// Size implements kv.Batch.
+func (b *batch) Size() int {
+	if b.pb == nil {
+		return 0
+	}
+	return b.pb.Len()
+}
+
+// Close implements kv.Batch.
+func (b *batch) Close() error {
+	pb := b.pb
+	b.pb = nil
+	if pb == nil {
+		return nil
+	}
+	return pb.Close()
+}
+
+// nodeValueLen is the length of a stored node in bytes.
+func nodeValueLen(block, children int) int { return 2 + children*idLen + block }
+
+func putNodeValue(dst, block []byte, children []kv.Hint) {
+	binary.LittleEndian.PutUint16(dst, uint16(len(children)))
+	dst = dst[2:]
+	for _, c := range children {
+		i := idOf(c)
+		copy(dst, i[:])
+		dst = dst[idLen:]
+	}
+	copy(dst, block)
+}

@@ -1,0 +1,114 @@
+package pebblekv
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
+)
+
+// Commit implements kv.Batch.
+func (b *batch) Commit(ctx context.Context) (err error) {
+	pb := b.pb
+	b.pb = nil
+	if pb == nil {
+		return fmt.Errorf("pebblekv: commit: %w: it is spent", kv.ErrBatch)
+	}
+	if err := b.s.enter(ctx); err != nil {
+		_ = pb.Close() // it holds nothing but memory
+		return b.s.describe("commit", err)
+	}
+	defer b.s.leave("commit", &err)
+	if err := b.s.commit(b, pb); err != nil {
+		return err
+	}
+	return pb.Close()
+}
+
+// commit checks the batch and applies it. A batch that is refused changes
+// nothing; one that Pebble does not take stops the store.
+func (s *Store) commit(b *batch, pb *pebble.Batch) error {
+	switch {
+	case s.readOnly:
+		return kv.ErrReadOnly
+	case pb.Empty():
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failure.err(); err != nil {
+		return err
+	}
+	if err := s.check(&b.plan); err != nil {
+		return err
+	}
+	next := s.st
+	next.sequence++
+	next.digest.toggle(b.delta)
+	s.changeLog(b, &next.digest)
+	if b.nodes {
+		next.generation = s.generation
+	}
+	op := pb.SetDeferred(len(stateKey), stateLen)
+	copy(op.Key, stateKey)
+	next.put(op.Value)
+	err := op.Finish()
+	if err == nil {
+		err = s.db.Apply(pb, pebble.NoSync)
+	}
+	if err != nil {
+		return s.stop(err)
+	}
+	s.st = next
+	s.committed.Store(next.sequence)
+	return nil
+}
+
+// check asks the plan whether the ref and its log are as it needs them.
+func (s *Store) check(p *kv.RefPlan) error {
+	if p.Name() == "" {
+		return nil
+	}
+	var now []byte
+	if p.Swaps() {
+		value, err := s.get(refKey(p.Name()))
+		if err != nil && err != pebble.ErrNotFound {
+			return err
+		}
+		now = value
+	}
+	_, err := p.Check(now, s.logs[p.Name()].last())
+	return err
+}
+
+// changeLog does to the known state of the log what the batch does to the
+// stored one. It comes before the batch is applied: when that fails the store
+// stops, and what it knows no longer matters.
+func (s *Store) changeLog(b *batch, d *digest) {
+	if len(b.ops) == 0 {
+		return
+	}
+	ref := b.plan.Name()
+	log := s.logs[ref]
+	if log == nil {
+		log = &logState{}
+		s.logs[ref] = log
+	}
+	removed := func(seq uint64) { d.toggle(recordItem(ref, seq)) }
+	for _, op := range b.ops {
+		switch op.kind {
+		case logAppend:
+			log.append(op.seq)
+			d.toggle(recordItem(ref, op.seq))
+		case logTrim:
+			log.trim(op.seq, removed)
+		case logClear:
+			log.trim(^uint64(0), removed)
+		}
+	}
+	if log.last() == 0 {
+		delete(s.logs, ref)
+	}
+}

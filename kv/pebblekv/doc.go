@@ -1,0 +1,41 @@
+// Package pebblekv keeps a store in a directory, in a Pebble database. It is
+// the only package that imports Pebble.
+//
+// It knows no trees and hashes no blocks. It does not decide when something
+// must be durable: a commit is only ever made durable by Sync or Close. It does
+// not share a directory: one handle, in one process, holds it.
+//
+//	DIR/LOCK            held while the store is open
+//	DIR/creating/       a store that is not finished; begun again at the next open
+//	DIR/data/HEAD       what was last made durable, outside Pebble (see head.go)
+//	DIR/data/…          Pebble's own files
+//
+// Keys begin with a byte that names their space; integers are big-endian:
+//
+//	b multihash                   → block
+//	h hash(32)                    → id
+//	l len(1) ref seq(8)           → record
+//	m state                       → format, sequence, generation, digest
+//	n id                          → count(2, LE) id… block      children's ids, then the node
+//	r ref                         → value
+//
+//	id = generation(4) sequence(8)
+//
+// Nodes arrive in ascending order of their ids, so that they are written about
+// twice in all (log, table) where random keys would be rewritten again and
+// again by compactions. A hint is an id followed by four zero bytes.
+//
+// Invariants, beside those of kv:
+//
+//	P1  An id is given once: every open begins a generation above all stored ones.
+//	P2  Every batch carries the state after it, so that the state found is that
+//	    of the last batch found.
+//	P3  HEAD names a sequence only after the log is synced up to it. A store
+//	    that is behind HEAD was rolled back.
+//	P4  The digest in the state is that of the refs and of the numbers of the log
+//	    records that stand beside it.
+//	P5  Every h leads to an n; every n has the hash of some h.
+//	P6  Nothing in DIR is written before the state was found to be sound, and
+//	    nothing at all when the store is opened for reading.
+//	P7  After a failed write or sync the store does nothing more.
+package pebblekv

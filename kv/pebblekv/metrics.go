@@ -1,0 +1,50 @@
+package pebblekv
+
+import "context"
+
+// Metrics is what the store has done since it was opened, and what it holds.
+type Metrics struct {
+	WrittenBytes  uint64  // by batches, before anything is done to them
+	LogBytes      uint64  // written to the log
+	TableBytes    uint64  // written to tables and files of values, by flushes and compactions
+	Amplification float64 // (LogBytes + TableBytes) / WrittenBytes; 0 when nothing was written
+	Levels        int     // that a point read may have to look into
+	Compactions   int64
+	CacheHits     int64 // blocks
+	CacheMisses   int64
+	DiskBytes     uint64
+}
+
+// Metrics returns the counters; all zero once the store is closed.
+func (s *Store) Metrics() (m Metrics) {
+	if s.enter(context.Background()) != nil {
+		return m
+	}
+	var err error
+	defer s.leave("metrics", &err)
+	p := s.db.Metrics()
+	total := p.Total()
+	m = Metrics{
+		WrittenBytes: p.WAL.BytesIn,
+		LogBytes:     p.WAL.BytesWritten,
+		TableBytes:   total.TableBytesFlushed + total.TableBytesCompacted + total.BlobBytesFlushed + total.BlobBytesCompacted,
+		Levels:       p.ReadAmp(),
+		Compactions:  p.Compact.Count,
+		CacheHits:    p.BlockCache.Hits,
+		CacheMisses:  p.BlockCache.Misses,
+		DiskBytes:    p.DiskSpaceUsage() + headLen,
+	}
+	if m.WrittenBytes > 0 {
+		m.Amplification = float64(m.LogBytes+m.TableBytes) / float64(m.WrittenBytes)
+	}
+	return m
+}
+
+// DiskUsage implements kv.Sizer.
+func (s *Store) DiskUsage(ctx context.Context) (n uint64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, s.describe("disk usage", err)
+	}
+	defer s.leave("disk usage", &err)
+	return s.db.Metrics().DiskSpaceUsage() + headLen, nil
+}

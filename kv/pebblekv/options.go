@@ -1,0 +1,121 @@
+package pebblekv
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options of a store. The zero value is good.
+type Options struct {
+	// FS is where the directory lies; nil: the operating system's.
+	FS vfs.FS
+
+	// CacheBytes is the size of the cache of Pebble's blocks; 0: 32 MiB. The
+	// engine above keeps decoded nodes in a cache of its own.
+	CacheBytes int64
+
+	// MemTableBytes is what gathers in memory before it is written to a table;
+	// 0: 64 MiB. Up to three times as much is in memory.
+	MemTableBytes int64
+
+	// ReadOnly opens the store without writing anything; writes answer
+	// kv.ErrReadOnly.
+	ReadOnly bool
+
+	// MustExist answers kv.ErrNoStore rather than creating a store.
+	MustExist bool
+
+	// Logger is told what goes wrong by itself, and at debug level what Pebble
+	// does; nil: nobody is.
+	Logger *slog.Logger
+}
+
+const (
+	defaultCacheBytes    = 32 << 20
+	defaultMemTableBytes = 64 << 20
+	minMemTableBytes     = 64 << 10
+
+	// blobBytes is from which size on a blob lies in a file of values, apart
+	// from the keys, so that compactions do not copy it.
+	blobBytes = 4 << 10
+
+	// blockBytes is the size of a table's blocks: three or four nodes.
+	blockBytes = 8 << 10
+)
+
+func (o *Options) orDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	if d.FS == nil {
+		d.FS = vfs.Default
+	}
+	if d.CacheBytes <= 0 {
+		d.CacheBytes = defaultCacheBytes
+	}
+	if d.MemTableBytes <= 0 {
+		d.MemTableBytes = defaultMemTableBytes
+	}
+	d.MemTableBytes = max(d.MemTableBytes, minMemTableBytes)
+	return d
+}
+
+// pebbleOptions are what the measurements in docs/decisions/0004-pebble-options.md
+// came to.
+func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options {
+	p := &pebble.Options{
+		FS:                          o.FS,
+		Cache:                       cache,
+		Logger:                      f,
+		EventListener:               f.listener(),
+		FormatMajorVersion:          pebble.FormatValueSeparation, // the newest of v2.1
+		ReadOnly:                    o.ReadOnly,
+		MemTableSize:                uint64(o.MemTableBytes),
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       32,
+		LBaseMaxBytes:               256 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+	}
+	p.TargetFileSizes[0] = 16 << 20
+	for i := range p.Levels {
+		p.Levels[i] = pebble.LevelOptions{
+			BlockSize:      blockBytes,
+			IndexBlockSize: 64 << 10,
+			FilterPolicy:   bloom.FilterPolicy(10),
+			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
+		}
+	}
+	p.Experimental.ReadSamplingMultiplier = -1
+	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled:               true,
+			MinimumSize:           blobBytes,
+			MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge:     time.Minute,
+			TargetGarbageRatio:    0.2,
+		}
+	}
+	p.Experimental.SpanPolicyFunc = spanPolicy
+	return p
+}
+
+// spanPolicy keeps all values but blobs beside their keys.
+func spanPolicy(start []byte) (p pebble.SpanPolicy, end []byte, err error) {
+	switch {
+	case len(start) == 0 || start[0] < blobSpace:
+		p.ValueStoragePolicy, end = pebble.ValueStorageLowReadLatency, []byte{blobSpace}
+	case start[0] == blobSpace:
+		end = []byte{blobSpace + 1}
+	default:
+		p.ValueStoragePolicy = pebble.ValueStorageLowReadLatency
+	}
+	p.DisableValueSeparationBySuffix = true
+	return p, end, nil
+}
