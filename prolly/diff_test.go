@@ -6,11 +6,17 @@ import (
 	"testing"
 )
 
-// randomEdits draws n edits: inserts, updates of any size, deletes.
+// edits draws n edits: inserts, updates of any size, deletes; all over, or in a
+// cluster of neighbours where the shape is ordered.
 func (s source) edits(shape string, space, n int) []Edit {
 	var out []Edit
+	base, width := 0, space
+	if s.IntN(3) == 0 {
+		width = min(space, 2*n)
+		base = s.IntN(space - width + 1)
+	}
 	for range n {
-		e := Edit{Key: s.key(shape, space)}
+		e := Edit{Key: keyAt(shape, base+s.IntN(width))}
 		if s.IntN(3) == 0 {
 			e.Delete = true
 		} else {

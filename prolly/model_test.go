@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
@@ -86,13 +88,17 @@ func (s source) bytes(n int) []byte {
 }
 
 // key draws from a space of n keys of a shape.
-func (s source) key(shape string, n int) []byte {
-	i := s.IntN(n)
+func (s source) key(shape string, n int) []byte { return keyAt(shape, s.IntN(n)) }
+
+// keyAt is the i-th key of a shape.
+func keyAt(shape string, i int) []byte {
 	switch shape {
 	case "sequential":
 		return fmt.Appendf(nil, "%08d", i)
 	case "path":
 		return fmt.Appendf(nil, "/dir%d/sub%d/file-%d", i%7, i%31, i)
+	case "monotone":
+		return slices.Clone(monotoneKeys()[i%len(monotoneKeys())])
 	case "long":
 		return append(bytes.Repeat([]byte("x"), 1000), fmt.Appendf(nil, "%06d", i)...)
 	}
@@ -103,6 +109,24 @@ func (s source) key(shape string, n int) []byte {
 	}
 	return b
 }
+
+// monotoneKeys rise while their priorities fall, so that stage 1 finds no cut
+// among them: keys made against the hash.
+var monotoneKeys = sync.OnceValue(func() [][]byte {
+	const n = 600
+	keys := make([][]byte, n)
+	for i := range keys {
+		hi := math.MaxUint64 / n * uint64(n-i)
+		for nonce := 0; ; nonce++ {
+			k := fmt.Appendf(nil, "%04d-%x", i, nonce)
+			if p := priority1(0, k); p <= hi && p > hi-math.MaxUint64/n {
+				keys[i] = k
+				break
+			}
+		}
+	}
+	return keys
+})
 
 // value draws any kind of value: mostly short, some at the limits.
 func (s source) value() Value {

@@ -9,7 +9,7 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
-var shapes = []string{"random", "sequential", "path", "long"}
+var shapes = []string{"random", "sequential", "path", "long", "monotone"}
 
 // randomModel holds about n entries.
 func randomModel(s source, shape string, n int) model {
