@@ -181,7 +181,69 @@ func (p *levelPass) flush() error {
 	return nil
 }
 
+// rewrite makes the node anew. Where even no length changes, the old block is
+// copied and overwritten in place.
 func (p *levelPass) rewrite(r *rewrite) error {
+	c, ok, err := p.patch(r)
+	if !ok && err == nil {
+		c, err = p.encode(r)
+	}
+	if err != nil {
+		return err
+	}
+	if p.level == p.old.level {
+		p.single = &c
+	}
+	p.out.put(c)
+	return nil
+}
+
+// patch is false when the node has to be encoded.
+func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
+	n := r.at.node()
+	c.Count, c.Bytes = n.Sums()
+	p.w.block = append(p.w.block[:0], n.Block()...)
+	hints := n.hints
+	if p.level > 0 {
+		hints = p.hints(n)
+	}
+	for e := r.lo; e < r.hi; e++ {
+		i, found := n.Find(p.in.key(e))
+		if !found {
+			continue // deleted, and not there
+		}
+		if p.level > 0 {
+			x := &p.in.inner[e]
+			c.Count += x.Count - n.Count(i)
+			c.Bytes += x.Bytes - n.Bytes(i)
+			n.SetChild(p.w.block, i, x.Child, x.Count, x.Bytes)
+			hints[i] = p.in.hints[e]
+			continue
+		}
+		x := &p.in.leaf[e]
+		if x.Kind != codec.Inline || n.Kind(i) != codec.Inline {
+			return c, false, nil
+		}
+		n.SetInline(p.w.block, i, x.Value)
+	}
+	if c.Count > codec.MaxSum || c.Bytes > codec.MaxSum {
+		return c, false, ErrTooLarge
+	}
+	c.Key = p.arena.key(n, 0)
+	return c, true, p.w.store(&c, hints)
+}
+
+// hints returns a copy of where n's children lie, valid until the next call.
+func (p *levelPass) hints(n *Node) []Hint {
+	h := &p.region.items.hints
+	*h = (*h)[:0]
+	for i := range n.Len() {
+		*h = append(*h, n.hint(i))
+	}
+	return *h
+}
+
+func (p *levelPass) encode(r *rewrite) (child, error) {
 	s := &p.region.items
 	s.reset(p.level)
 	n, e := r.at.node(), r.lo
@@ -197,15 +259,7 @@ func (p *levelPass) rewrite(r *rewrite) error {
 			}
 		}
 	}
-	c, err := p.w.write(s, 0, s.len())
-	if err != nil {
-		return err
-	}
-	if p.level == p.old.level {
-		p.single = &c
-	}
-	p.out.put(c)
-	return nil
+	return p.w.write(s, 0, s.len())
 }
 
 // nodesFrom is a lower bound of the nodes from the one at c to the end of the
