@@ -71,6 +71,15 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 	return n, nil
 }
 
+// peek is LoadNode for those who go over everything once, and would only push
+// other nodes out of the cache.
+func (s *nodeStore) peek(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
+	if n, ok := s.cache.GetIfPresent(a.Hash); ok {
+		return n, nil
+	}
+	return s.fetch(ctx, a)
+}
+
 // fetch reads a node from the store and verifies it. What a hint leads to is
 // not trusted: when it is another node, the right one is looked up by its hash.
 func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {

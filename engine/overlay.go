@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"iter"
 	"sync/atomic"
 )
 
@@ -286,9 +287,8 @@ func (o *overlay) at(e uint32, seq uint64) (version, bool) {
 	v := atomic.LoadUint32(&o.words.from(e)[entryVersion])
 	for v != 0 {
 		w := o.words.from(v)
-		s := uint64(w[versionSeq]) | uint64(w[versionSeq+1])<<32
-		if s <= seq {
-			return version{s, opKind(w[versionOp]), o.slice(w[versionAt], w[versionLen])}, true
+		if versionSeqOf(w) <= seq {
+			return o.version(w), true
 		}
 		v = w[versionOlder]
 	}
@@ -297,9 +297,28 @@ func (o *overlay) at(e uint32, seq uint64) (version, bool) {
 
 // newest returns the sequence number of the newest version of entry e.
 func (o *overlay) newest(e uint32) uint64 {
-	w := o.words.from(atomic.LoadUint32(&o.words.from(e)[entryVersion]))
-	return uint64(w[versionSeq]) | uint64(w[versionSeq+1])<<32
+	return versionSeqOf(o.words.from(atomic.LoadUint32(&o.words.from(e)[entryVersion])))
 }
+
+// all yields the versions of entry e, newest first.
+func (o *overlay) all(e uint32) iter.Seq[version] {
+	return func(yield func(version) bool) {
+		v := atomic.LoadUint32(&o.words.from(e)[entryVersion])
+		for v != 0 {
+			w := o.words.from(v)
+			if !yield(o.version(w)) {
+				return
+			}
+			v = w[versionOlder]
+		}
+	}
+}
+
+func (o *overlay) version(w []uint32) version {
+	return version{versionSeqOf(w), opKind(w[versionOp]), o.slice(w[versionAt], w[versionLen])}
+}
+
+func versionSeqOf(w []uint32) uint64 { return uint64(w[versionSeq]) | uint64(w[versionSeq+1])<<32 }
 
 // get returns the newest version of key that is not above seq.
 func (o *overlay) get(key []byte, seq uint64) (version, bool) {

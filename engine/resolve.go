@@ -130,7 +130,8 @@ type target struct {
 	tree   prolly.Tree
 }
 
-// target reads what c names. ErrMissing when it is not here, ErrUnknownRef when
+// target reads what c names, from the store: the cache may still have what
+// was collected. ErrMissing when it is not here, ErrUnknownRef when
 // it can be neither a commit nor a tree.
 func (e *Engine) target(ctx context.Context, c cid.Cid) (target, error) {
 	h, err := codec.HashOf(c)
@@ -138,7 +139,7 @@ func (e *Engine) target(ctx context.Context, c cid.Cid) (target, error) {
 		return target{}, fmt.Errorf("%w: %w", ErrUnknownRef, err)
 	}
 	t := target{hash: h}
-	if t.tree, err = prolly.LoadAt(ctx, e.nodes, prolly.Addr{Hash: h}); err == nil || !errors.Is(err, ErrMissing) {
+	if t.tree, err = e.storedTree(ctx, h); err == nil || !errors.Is(err, ErrMissing) {
 		return t, err
 	}
 	commit, err := e.ReadCommit(ctx, c)
@@ -149,6 +150,20 @@ func (e *Engine) target(ctx context.Context, c cid.Cid) (target, error) {
 		return target{}, err
 	}
 	t.commit = &commit
-	t.tree, err = prolly.Load(ctx, e.nodes, commit.Root)
+	if h, err = codec.HashOf(commit.Root); err != nil {
+		return t, fmt.Errorf("%w: root of commit %v: %w", ErrCorrupt, c, err)
+	}
+	t.tree, err = e.storedTree(ctx, h)
 	return t, err
+}
+
+// storedTree opens the tree under h, whose root must be in the store.
+func (e *Engine) storedTree(ctx context.Context, h codec.Hash) (prolly.Tree, error) {
+	if h == codec.EmptyRoot {
+		return prolly.Empty(e.nodes), nil
+	}
+	if _, err := e.nodes.fetch(ctx, prolly.Addr{Hash: h}); err != nil {
+		return prolly.Tree{}, err
+	}
+	return prolly.LoadAt(ctx, e.nodes, prolly.Addr{Hash: h})
 }

@@ -235,7 +235,3 @@ func (b *Branch) appendLog(ctx context.Context, seq uint64, ops []op, w *writer)
 	}
 	return nil
 }
-
-func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool) error {
-	return errors.ErrUnsupported
-}

@@ -25,6 +25,7 @@ const batchBytes = 8 << 20
 type writer struct {
 	nodes  *nodeStore
 	memory bool
+	bulk   bool // leaves are not worth a place in the cache
 
 	mu      sync.RWMutex
 	batch   kv.Batch
@@ -118,6 +119,9 @@ func (w *writer) commit(ctx context.Context) error {
 		return storeError("commit", err)
 	}
 	for h, p := range w.pending {
+		if w.bulk && p.hints == nil {
+			continue
+		}
 		n, err := p.decode(h)
 		if err != nil {
 			return err

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// checkedNode is what a node must be to those above it. ok is false when
+// something at or below it is wrong, which was reported.
+type checkedNode struct {
+	ok             bool
+	level          int
+	first, last    []byte
+	entries, bytes uint64
+	weight         int
+}
+
+// root checks a tree; and, if all of it is there and anew is asked for, that
+// building its entries anew gives the same.
+func (c *check) root(a prolly.Addr, anew bool) error {
+	if a.Hash == codec.EmptyRoot {
+		return nil
+	}
+	n, err := c.node(a)
+	if err != nil || !n.ok || !anew {
+		return err
+	}
+	t, err := prolly.LoadAt(c.ctx, c.e.nodes, a)
+	if err == nil {
+		t, err = prolly.Build(c.ctx, discard{c.e.nodes}, t.Range(c.ctx, prolly.Range{}))
+	}
+	if err == nil && t.Addr().Hash != a.Hash {
+		err = fmt.Errorf("%w: the tree's entries build %v", ErrCorrupt, t.Root())
+	}
+	return c.found(ProblemShape, a.Hash.CID(), err)
+}
+
+// discard forgets what is written to it.
+type discard struct{ *nodeStore }
+
+// WriteNode implements prolly.NodeStore.
+func (discard) WriteNode(context.Context, codec.Hash, []byte, []prolly.Hint) (prolly.Hint, error) {
+	return prolly.Hint{}, nil
+}
+
+// WriteBlob implements prolly.NodeStore.
+func (discard) WriteBlob(context.Context, cid.Cid, []byte) error { return nil }
+
+// node checks the node at a and all below it. It reads from the store, not from
+// the cache.
+func (c *check) node(a prolly.Addr) (*checkedNode, error) {
+	if n := c.nodes[a.Hash]; n != nil {
+		return n, nil
+	}
+	if err := c.e.ready(c.ctx); err != nil {
+		return nil, err
+	}
+	r := &checkedNode{}
+	c.nodes[a.Hash] = r
+	n, err := c.e.nodes.fetch(c.ctx, a)
+	if err != nil {
+		return r, c.found(ProblemNode, a.Hash.CID(), err)
+	}
+	r.level, r.weight = n.Level(), n.Weight()
+	r.entries, r.bytes = n.Sums()
+	if n.Len() > 0 {
+		r.first = n.AppendKey(nil, 0)
+	}
+	if n.Level() == 0 {
+		return r, c.leaf(a, n, r)
+	}
+	return r, c.inner(a, n, r)
+}
+
+func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
+	r.ok = true
+	if n.Len() == 0 {
+		r.ok = false
+		return c.found(ProblemNode, a.Hash.CID(), fmt.Errorf("%w: empty leaf", ErrCorrupt))
+	}
+	r.last = n.AppendKey(nil, n.Len()-1)
+	if !n.HasOutOfLine() {
+		return nil
+	}
+	for i := range n.Len() {
+		if n.Kind(i) == codec.Inline {
+			continue
+		}
+		name, err := castCID(n.Link(i))
+		switch {
+		case err != nil:
+			err = c.found(ProblemNode, a.Hash.CID(), err)
+		case n.Kind(i) == codec.Link:
+			err = c.link(name)
+		default:
+			err = c.value(name, n.Size(i))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inner checks a node's children, and each against what the node says of it.
+func (c *check) inner(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
+	r.ok = true
+	for i := range n.Len() {
+		child, err := c.node(n.Addr(i))
+		if err != nil {
+			return err
+		}
+		if !child.ok {
+			r.ok = false
+			continue
+		}
+		if err := child.fits(n, i, r.last); err != nil {
+			r.ok = false
+			if err := c.found(ProblemNode, a.Hash.CID(), err); err != nil {
+				return err
+			}
+		}
+		r.last = child.last
+	}
+	return nil
+}
+
+// fits tells whether a node can be child i of n, after a sibling whose last key
+// is before.
+func (r *checkedNode) fits(n *prolly.Node, i int, before []byte) error {
+	var what string
+	switch {
+	case r.level != n.Level()-1:
+		what = fmt.Sprintf("is of level %d", r.level)
+	case !bytes.Equal(r.first, n.AppendKey(nil, i)):
+		what = "begins with another key"
+	case r.entries != n.Count(i) || r.bytes != n.Bytes(i):
+		what = "has other sums"
+	case i > 0 && bytes.Compare(before, r.first) >= 0:
+		what = "begins before its sibling ends"
+	case r.weight < codec.MinWeight || r.weight > codec.MaxWeight:
+		what = fmt.Sprintf("weighs %d", r.weight)
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w: child %d, %v, %s", ErrCorrupt, i, n.Child(i), what)
+}
+
+// link checks the block that a caller's link names, if it is here and its hash
+// function is known.
+func (c *check) link(name cid.Cid) error {
+	if c.blobs[string(name.Hash())] {
+		return nil
+	}
+	c.blobs[string(name.Hash())] = true
+	_, err := c.e.ReadBlock(c.ctx, name)
+	if errors.Is(err, ErrMissing) || errors.Is(err, ErrHash) {
+		return nil
+	}
+	return c.found(ProblemBlob, name, err)
+}
+
+// value checks the blocks of an out-of-line value of size bytes.
+func (c *check) value(name cid.Cid, size uint64) error {
+	key := fmt.Sprintf("%s %d", name.KeyString(), size)
+	if c.blobs[key] {
+		return nil
+	}
+	c.blobs[key] = true
+	b, err := c.e.nodes.readBlob(c.ctx, name)
+	if err == nil {
+		err = verify(name, b)
+	}
+	if err == nil && name.Type() == cid.DagCBOR {
+		return c.chunks(name, b, size)
+	}
+	if err == nil && uint64(len(b)) != size {
+		err = fmt.Errorf("%w: %d bytes instead of %d", ErrCorrupt, len(b), size)
+	}
+	return c.found(ProblemBlob, name, err)
+}
+
+func (c *check) chunks(name cid.Cid, block []byte, size uint64) error {
+	l, err := codec.ParseChunkList(block)
+	if err == nil && l.Total != size {
+		err = fmt.Errorf("%w: a list of %d bytes instead of %d", ErrCorrupt, l.Total, size)
+	}
+	if err != nil {
+		return c.found(ProblemBlob, name, err)
+	}
+	for i, x := range l.Links {
+		if err := c.value(x, l.Lengths[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

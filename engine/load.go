@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// Load puts many entries, in any order (ascending is fastest), later ones
+// replacing earlier ones, in bounded memory. It bypasses staging: nothing is
+// visible until it returns nil, and then everything is, durably. Edits staged
+// before it lie below the entries, those staged meanwhile above. It leaves no
+// commit. Open transactions that have read anything will conflict. Garbage is
+// not collected meanwhile. n is how many entries it took.
+func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
+	next, stop := iter.Pull2(entries)
+	defer stop()
+	err = b.advance(ctx, func(f *fold) error {
+		f.bulk, f.w.bulk = true, true
+		l := load{ctx: ctx, f: f, next: next}
+		defer func() { n = l.n }()
+		return l.run()
+	})
+	if err != nil {
+		return n, err
+	}
+	return n, b.e.sync(ctx)
+}
+
+// applyAtOnce works edits into the tree without staging them.
+func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool) error {
+	err := b.advance(ctx, func(f *fold) (err error) {
+		f.bulk, f.w.bulk = true, true
+		for i := range edits {
+			if v := edits[i].Value; !edits[i].Delete && v.Kind() == codec.Blob {
+				if err := b.e.haveBlob(ctx, v); err != nil {
+					return err
+				}
+			}
+		}
+		f.trees[theTree], err = applyThrough(ctx, f.w, f.trees[theTree], edits)
+		return err
+	})
+	if err != nil || !sync {
+		return err
+	}
+	return b.e.sync(ctx)
+}
+
+const (
+	// loadRun is how much of the entries is held in memory, in bytes.
+	loadRun = 64 << 20
+
+	// loadOverhead is about what an entry takes in a run and while it is applied,
+	// beside its key and value.
+	loadOverhead = 240
+)
+
+// load is a Load under way. Into an empty tree, entries are built as long as
+// they ascend. The others are gathered into runs, each of which is applied.
+type load struct {
+	ctx  context.Context
+	f    *fold
+	next func() (prolly.Entry, error, bool)
+	n    uint64
+	last []byte // the key before, while building
+
+	early *prolly.Entry // taken, and not yet used
+	bytes []byte        // of the run
+	edits []prolly.Edit // of the run
+	size  int           // of the run
+}
+
+func (l *load) run() error {
+	if l.f.trees[theTree].Len() == 0 {
+		if err := l.build(); err != nil {
+			return err
+		}
+	}
+	for {
+		e, ok, err := l.take()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return l.flush()
+		}
+		if err := l.gather(e); err != nil {
+			return err
+		}
+	}
+}
+
+// take returns the next entry.
+func (l *load) take() (e prolly.Entry, ok bool, err error) {
+	if l.early != nil {
+		e, l.early = *l.early, nil
+		return e, true, nil
+	}
+	e, err, ok = l.next()
+	if err != nil || !ok {
+		return e, false, err
+	}
+	if l.n++; l.n%1024 == 0 {
+		err = l.f.b.e.ready(l.ctx)
+	}
+	if err == nil {
+		err = l.check(e)
+	}
+	return e, err == nil, err
+}
+
+func (l *load) check(e prolly.Entry) error {
+	if err := prolly.CheckEdit(prolly.Edit{Key: e.Key, Value: e.Value}); err != nil {
+		return fmt.Errorf("engine: load: entry %d: %w", l.n, err)
+	}
+	if e.Value.Kind() == codec.Blob {
+		return l.f.b.e.haveBlob(l.ctx, e.Value)
+	}
+	return nil
+}
+
+// build builds a tree of the first entries, as long as they ascend.
+func (l *load) build() (err error) {
+	l.f.trees[theTree], err = prolly.Build(l.ctx, l.f.w, func(yield func(prolly.Entry, error) bool) {
+		for {
+			e, ok, err := l.take()
+			if err != nil {
+				yield(prolly.Entry{}, err)
+				return
+			}
+			if !ok {
+				return
+			}
+			if bytes.Compare(e.Key, l.last) <= 0 {
+				e = e.Clone()
+				l.early = &e
+				return
+			}
+			l.last = append(l.last[:0], e.Key...)
+			if !yield(e, nil) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// gather adds an entry to the run.
+func (l *load) gather(e prolly.Entry) (err error) {
+	v := e.Value
+	if v.Kind() == codec.Inline {
+		if v, err = prolly.StoreValue(l.ctx, l.f.w, e.Key, v.Bytes); err != nil {
+			return err
+		}
+	}
+	size := len(e.Key) + len(v.Bytes)
+	if l.size+size+loadOverhead > loadRun {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	if cap(l.bytes)-len(l.bytes) < size { // earlier edits keep the buffer they are in
+		l.bytes = make([]byte, 0, 1<<20)
+	}
+	edit := prolly.Edit{Key: l.keep(e.Key), Value: v}
+	if v.Kind() == codec.Inline {
+		edit.Value.Bytes = l.keep(v.Bytes)
+	} else if v.Kind() == codec.Blob {
+		edit.Value = v.Clone()
+	}
+	l.edits = append(l.edits, edit)
+	l.size += size + loadOverhead
+	return nil
+}
+
+func (l *load) keep(b []byte) []byte {
+	n := len(l.bytes)
+	l.bytes = append(l.bytes, b...)
+	return l.bytes[n:len(l.bytes):len(l.bytes)]
+}
+
+// flush applies the run.
+func (l *load) flush() (err error) {
+	l.f.trees[theTree], err = applyThrough(l.ctx, l.f.w, l.f.trees[theTree], l.edits)
+	clear(l.edits)
+	l.edits, l.bytes, l.size = l.edits[:0], nil, 0
+	return err
+}
