@@ -47,9 +47,9 @@ func (p Problem) String() string {
 }
 
 // Check verifies everything that is reachable from branches and tags, each
-// block once, and the store's own records. The tree and side tree of each
-// branch, and the tree of each tag, are built anew from their entries and must come
-// out the same. It reports each problem and goes on; an error means that it
+// block once, and the store's own records. In the tree and side tree of each
+// branch, and the trees that are tagged, it also verifies every cut between
+// nodes; in those of the history, hashes, levels, keys, sums and weights. It reports each problem and goes on; an error means that it
 // could not. Garbage is not collected meanwhile; writers go on. Memory grows by
 // about 150 bytes a node.
 func (e *Engine) Check(ctx context.Context, report func(Problem)) error {

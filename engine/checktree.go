@@ -22,36 +22,41 @@ type checkedNode struct {
 	weight         int
 }
 
-// root checks a tree; and, if all of it is there and anew is asked for, that
-// building its entries anew gives the same.
-func (c *check) root(a prolly.Addr, anew bool) error {
+// root checks a tree; and, if all of it is there and cuts are asked for, that
+// its nodes begin where the format has them begin.
+func (c *check) root(a prolly.Addr, cuts bool) error {
 	if a.Hash == codec.EmptyRoot {
 		return nil
 	}
 	n, err := c.node(a)
-	if err != nil || !n.ok || !anew {
+	if err != nil || !n.ok || !cuts {
 		return err
 	}
-	t, err := prolly.LoadAt(c.ctx, c.e.nodes, a)
-	if err == nil {
-		t, err = prolly.Build(c.ctx, discard{c.e.nodes}, t.Range(c.ctx, prolly.Range{}))
+	t, err := prolly.LoadAt(c.ctx, uncached{c.e.nodes}, a)
+	if err != nil {
+		return c.found(ProblemNode, a.Hash.CID(), err)
 	}
-	if err == nil && t.Addr().Hash != a.Hash {
-		err = fmt.Errorf("%w: the tree's entries build %v", ErrCorrupt, t.Root())
-	}
-	return c.found(ProblemShape, a.Hash.CID(), err)
+	return t.Check(c.ctx, prolly.CheckOptions{}, func(p prolly.Problem) error {
+		return c.found(ProblemShape, p.Node.CID(), p.Err)
+	})
 }
 
-// discard forgets what is written to it.
-type discard struct{ *nodeStore }
+// uncached reads nodes from the store itself.
+type uncached struct{ *nodeStore }
 
-// WriteNode implements prolly.NodeStore.
-func (discard) WriteNode(context.Context, codec.Hash, []byte, []prolly.Hint) (prolly.Hint, error) {
-	return prolly.Hint{}, nil
+// LoadNode implements prolly.NodeLoader.
+func (u uncached) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
+	return u.fetch(ctx, a)
 }
 
-// WriteBlob implements prolly.NodeStore.
-func (discard) WriteBlob(context.Context, cid.Cid, []byte) error { return nil }
+// ReadNode implements prolly.NodeStore.
+func (u uncached) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.Hint, error) {
+	n, err := u.fetch(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.Block(), n.Hints(), nil
+}
 
 // node checks the node at a and all below it. It reads from the store, not from
 // the cache.
