@@ -47,6 +47,9 @@ func newBranch(e *Engine, name string) *Branch {
 // Name returns the branch's name.
 func (b *Branch) Name() string { return b.name }
 
+// Engine returns the engine that the branch is of.
+func (b *Branch) Engine() *Engine { return b.e }
+
 func (b *Branch) errGone() error { return fmt.Errorf("%w: %q was deleted", ErrNoBranch, b.name) }
 
 // Root returns the root of the folded tree; it folds nothing.

@@ -195,3 +195,7 @@ func (s Side) Lookup(ctx context.Context, key []byte) (prolly.Entry, error) {
 func (s Side) Range(ctx context.Context, r prolly.Range) iter.Seq2[prolly.Entry, error] {
 	return s.b.rangeOver(ctx, theSide, r)
 }
+
+// Empty tells, at no cost, whether the side tree has no entries and nothing is
+// staged over it, not even a removal.
+func (s Side) Empty() bool { return s.b.state.Load().emptyRoot(theSide) }

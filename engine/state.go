@@ -17,6 +17,17 @@ type state struct {
 // frozen returns the layers that wait to be folded, newest first.
 func (s *state) frozen() []*layer { return s.layers[1:] }
 
+// emptyRoot tells whether one of the trees has no entries and nothing is staged
+// over it, not even a removal.
+func (s *state) emptyRoot(root rootID) bool {
+	for _, l := range s.layers {
+		if !l.over[root].empty() {
+			return false
+		}
+	}
+	return s.trees[root].Len() == 0
+}
+
 // with returns a copy of s with other layers.
 func (s *state) with(layers []*layer) *state {
 	c := *s
