@@ -10,7 +10,8 @@ import (
 // Each target feeds a decoder bytes of any kind. It fails on a panic; on an
 // error that does not say where; on a block that is accepted although it is
 // not the only encoding of what it says (C2), or no DAG-CBOR (C3); and on more
-// memory than C5 allows.
+// memory than C5 allows. For a long run give -fuzzminimizetime 10x: looking for
+// smaller inputs takes all the time otherwise.
 
 func FuzzParseNode(f *testing.F) {
 	fuzz(f, "node", nodeBlocks(), func(b []byte) { _, _ = ParseNode(b) })
@@ -28,6 +29,11 @@ func fuzz(f *testing.F, kind string, seeds map[string][]byte, parse func([]byte)
 	for _, name := range slices.Sorted(maps.Keys(seeds)) {
 		if b := seeds[name]; len(b) <= 2*MaxNode {
 			f.Add(b)
+		}
+	}
+	for _, m := range malformedBlocks() {
+		if m.kind == kind {
+			f.Add(m.block)
 		}
 	}
 	f.Fuzz(func(t *testing.T, block []byte) {

@@ -183,3 +183,47 @@ func commitBlocks() map[string][]byte {
 	}
 	return blocks
 }
+
+// moreNodes has blocks with keys of many shapes, for the vectors. They are
+// made of numbers and hashes alone, so that they stay what they are.
+func moreNodes() map[string][]byte {
+	blocks := map[string][]byte{}
+	shapes := map[string]func(int) []byte{
+		"counted": func(i int) []byte { return fmt.Appendf(nil, "%08d", i) },
+		"paths":   func(i int) []byte { return fmt.Appendf(nil, "/usr/%c/share/%d/doc", 'a'+i%3, i*i) },
+		"hashes":  func(i int) []byte { h := fakeHash(i); return h[:] },
+		"bytes":   func(i int) []byte { return bytes.Repeat([]byte{byte(i * 37)}, 1+i%7) },
+		"chain":   func(i int) []byte { return make([]byte, i+1) },
+		"long":    func(i int) []byte { return append(make([]byte, 300), byte(i)) },
+	}
+	for shape, key := range shapes {
+		for _, n := range []int{1, 2, 7, 11} {
+			leaf, in := shapedNode(n, key)
+			blocks[fmt.Sprintf("leaf: %s %d", shape, n)] = AppendLeaf(nil, leaf)
+			if n > 1 {
+				blocks[fmt.Sprintf("inner: %s %d", shape, n)] = AppendInner(nil, n, in)
+			}
+		}
+	}
+	return blocks
+}
+
+func shapedNode(n int, key func(int) []byte) (leaf []LeafEntry, in []InnerEntry) {
+	for i := range n {
+		e := LeafEntry{Key: key(i)}
+		switch {
+		case i%4 == 1 && n != 7:
+			e.Kind, e.Size, e.Link = Blob, uint64(2000*i), RawCID(e.Key).Bytes()
+		case i%4 == 3 && n != 7:
+			e.Kind, e.Link = Link, fakeHash(i).CID().Bytes()
+		default:
+			e.Value = fmt.Appendf(nil, "value %d", i)
+		}
+		leaf = append(leaf, e)
+	}
+	sortEntries(leaf)
+	for i := range leaf {
+		in = append(in, InnerEntry{Key: leaf[i].Key, Child: fakeHash(i), Count: uint64(1 + i), Bytes: uint64(1000*i + 1)})
+	}
+	return leaf, in
+}
