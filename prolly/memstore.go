@@ -45,12 +45,12 @@ func (s *memStore) ReadNode(ctx context.Context, a Addr) ([]byte, []Hint, error)
 }
 
 func (s *memStore) WriteNode(_ context.Context, h codec.Hash, block []byte, _ []Hint) (Hint, error) {
-	n, err := codec.ParseNode(bytes.Clone(block))
+	n, err := NewNode(bytes.Clone(block), nil)
 	if err != nil {
 		return Hint{}, err
 	}
 	s.mu.Lock()
-	s.nodes[h] = &Node{Node: n}
+	s.nodes[h] = n
 	s.mu.Unlock()
 	return Hint{}, nil
 }

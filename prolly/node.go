@@ -22,9 +22,19 @@ func DecodeNode(h codec.Hash, block []byte, hints []Hint) (*Node, error) {
 	if codec.Sum(block) != h {
 		return nil, fmt.Errorf("%w: the block of node %v has another hash", ErrCorrupt, h)
 	}
-	n, err := codec.ParseNode(block)
+	n, err := NewNode(block, hints)
 	if err != nil {
 		return nil, fmt.Errorf("%w: node %v: %w", ErrCorrupt, h, err)
+	}
+	return n, nil
+}
+
+// NewNode is DecodeNode for a block whose hash the caller has just computed,
+// as a NodeStore has when it keeps what WriteNode gave it.
+func NewNode(block []byte, hints []Hint) (*Node, error) {
+	n, err := codec.ParseNode(block)
+	if err != nil {
+		return nil, err
 	}
 	if n.Level() == 0 || len(hints) != n.Len() {
 		hints = nil
