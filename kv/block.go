@@ -15,7 +15,8 @@ import (
 type Hint [16]byte
 
 // Node is a stored node: its block and, for an inner node, where its children
-// lie. The caller owns both and may keep them.
+// lie, as far as the store keeps such hints: nil when it keeps none, and a zero
+// Hint for one that is not its own. The caller owns both and may keep them.
 type Node struct {
 	Block    []byte
 	Children []Hint

@@ -66,7 +66,11 @@ func testHints(t *testing.T, p *place) {
 	})
 	n, err := p.ReadNode(bg, inner, atInner)
 	must(t, err)
-	if len(n.Children) != 3 || n.Children[0] != atLeaf || n.Children[1] != (kv.Hint{}) || n.Children[2] != atOther {
+	if p.NoHints {
+		if atLeaf != (kv.Hint{}) || n.Children != nil {
+			t.Errorf("hints %v and %v of a store that gives none", atLeaf, n.Children)
+		}
+	} else if len(n.Children) != 3 || n.Children[0] != atLeaf || n.Children[1] != (kv.Hint{}) || n.Children[2] != atOther {
 		t.Errorf("children's hints: got %v, want %v, zero, %v", n.Children, atLeaf, atOther)
 	}
 	for _, stale := range []kv.Hint{{}, {0: 1}, {3: 9, 11: 9}, {15: 0xff}, allOnes()} {

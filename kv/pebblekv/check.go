@@ -20,7 +20,7 @@ func (s *Store) CheckStore(ctx context.Context, report func(error)) (err error) 
 	if err := s.enter(ctx); err != nil {
 		return s.describe("check", err)
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	c := &checker{s: s, ctx: ctx, report: func(err error) { report(s.describe("check", err)) }}
 	if err := c.check(); err != nil {
 		return s.describe("check", err)
@@ -65,7 +65,7 @@ func (c *checker) tolerate(err error) error {
 	if e := c.ctx.Err(); e != nil {
 		return e
 	}
-	if c.s.gate.closed() {
+	if c.s.gate.Closed() {
 		return kv.ErrClosed
 	}
 	if failed := c.s.failure.err(); failed != nil {

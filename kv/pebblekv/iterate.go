@@ -35,7 +35,7 @@ func (c *cursor) next(ctx context.Context) (ok bool) {
 	if c.err != nil {
 		return false
 	}
-	if c.err = ctx.Err(); c.err == nil && c.s.gate.closed() {
+	if c.err = ctx.Err(); c.err == nil && c.s.gate.Closed() {
 		c.err = kv.ErrClosed
 	}
 	if c.err == nil {
@@ -85,7 +85,7 @@ func iterate[T any](ctx context.Context, s *Store, op string, lower, upper []byt
 			yield(none, s.describe(op, err))
 			return
 		}
-		defer s.gate.leave()
+		defer s.gate.Leave()
 		c := s.cursor(s.db, lower, upper)
 		defer func() { _ = c.close() }() // for the early ways out; its error is read below
 		for c.next(ctx) {

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
+	"github.com/go-ds-prolly/go-ds-prolly/kv/internal/gate"
 )
 
 // Store is a kv.Store in a directory. It is a Sweeper, a Scanner, a Sizer and
@@ -21,7 +22,7 @@ type Store struct {
 	lock     io.Closer
 	cache    *pebble.Cache
 	db       *pebble.DB
-	gate     *gate
+	gate     *gate.Gate
 
 	generation uint32        // of the ids given by this handle
 	lastNode   atomic.Uint64 // sequence of the last id given
@@ -51,7 +52,7 @@ func newStore(dir string, o Options, db *pebble.DB, cache *pebble.Cache, f *fail
 		readOnly:   o.ReadOnly,
 		cache:      cache,
 		db:         db,
-		gate:       newGate(),
+		gate:       gate.New(),
 		generation: st.generation + 1,
 		st:         st,
 		logs:       logs,
@@ -64,7 +65,7 @@ func newStore(dir string, o Options, db *pebble.DB, cache *pebble.Cache, f *fail
 
 // enter begins a call; when it answers nil, leave must follow.
 func (s *Store) enter(ctx context.Context) error {
-	if !s.gate.enter() {
+	if !s.gate.Enter() {
 		return kv.ErrClosed
 	}
 	err := ctx.Err()
@@ -72,7 +73,7 @@ func (s *Store) enter(ctx context.Context) error {
 		err = s.failure.err()
 	}
 	if err != nil {
-		s.gate.leave()
+		s.gate.Leave()
 	}
 	return err
 }
@@ -83,7 +84,7 @@ func (s *Store) leave(op string, err *error) {
 	if r := recover(); r != nil {
 		*err = s.caught(r)
 	}
-	s.gate.leave()
+	s.gate.Leave()
 	if *err != nil {
 		*err = s.describe(op, *err)
 	}
@@ -97,7 +98,7 @@ func (s *Store) describe(op string, err error) error {
 // kv.ErrFailed; when the failure left Pebble in an unknown state the directory
 // stays locked until the process ends.
 func (s *Store) Close() error {
-	if !s.gate.close() {
+	if !s.gate.Close() {
 		return s.describe("close", kv.ErrClosed)
 	}
 	var err error

@@ -17,7 +17,7 @@ func (s *Store) Sweep(ctx context.Context, keep kv.Keep) (w kv.Swept, err error)
 	if err := s.enter(ctx); err != nil {
 		return w, s.describe("sweep", err)
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	if err := s.sweep(ctx, keep, &w); err != nil {
 		return w, s.describe("sweep", err)
 	}
