@@ -24,13 +24,12 @@ func (t Tree) Apply(ctx context.Context, edits []Edit) (Tree, error) {
 	if t.count == 0 {
 		return buildLeaves(ctx, t, in)
 	}
-	p := levelPass{ctx: ctx, old: t, w: nodeWriter{ctx: ctx, ns: t.ns}}
+	a := applier{ctx: ctx, old: t}
 	for level := 0; level <= t.level; level++ {
-		p.begin(level, in)
-		if err := p.run(); err != nil {
-			return Tree{}, err
-		}
+		p, err := a.level(level, in)
 		switch {
+		case err != nil:
+			return Tree{}, err
 		case p.emptied:
 			root, err := p.w.empty()
 			return Tree{ns: t.ns, root: root}, err
@@ -39,7 +38,7 @@ func (t Tree) Apply(ctx context.Context, edits []Edit) (Tree, error) {
 		case p.out.len() == 0:
 			return t, nil
 		}
-		in, p.out = p.out, in
+		in = p.out
 	}
 	return buildAbove(ctx, t.ns, t.level+1, in)
 }

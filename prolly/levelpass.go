@@ -27,7 +27,8 @@ type levelPass struct {
 	level int
 	in    *levelEdits
 	cur   cursor
-	out   *levelEdits // for the level above
+	out   *levelEdits // for the level above; one of outs
+	outs  [2]levelEdits
 
 	single  *child // the level is this one node
 	emptied bool   // the level has no items any more
@@ -35,6 +36,10 @@ type levelPass struct {
 	pending []rewrite // decided, not written: a region may still take them in
 	floor   cursor    // where the last region stopped; no path before the first
 	whole   bool      // one region from end to end
+
+	first cursor // the first node that is touched; no path when none is
+	end   cursor // the last one, or the first after it that is not
+	toEnd bool   // the level's last node is touched by a region
 
 	weight    uint64 // of all regions, after the edits
 	untouched uint64 // nodes outside regions, at least so many
@@ -51,10 +56,8 @@ type rewrite struct {
 }
 
 func (p *levelPass) begin(level int, in *levelEdits) {
-	if p.out == nil {
-		p.out = &levelEdits{}
-	}
 	p.level, p.in = level, in
+	p.out = &p.outs[level%2]
 	p.out.clear(level + 1)
 	p.single, p.emptied = nil, false
 	p.restart(level == p.old.level)
@@ -66,6 +69,16 @@ func (p *levelPass) restart(whole bool) {
 	p.whole = whole
 	p.weight, p.untouched, p.moved = 0, 0, false
 	p.pending = p.pending[:0]
+	p.first, p.end, p.toEnd = cursor{}, cursor{}, false
+}
+
+// touched notes that what stands from one node up to another is not left
+// alone.
+func (p *levelPass) touched(from, end cursor) {
+	if len(p.first.path) == 0 {
+		p.first = from
+	}
+	p.end = end
 }
 
 // run makes the pass. That the level weighs more than M is first taken for
@@ -194,6 +207,7 @@ func (p *levelPass) rewrite(r *rewrite) error {
 	if p.level == p.old.level {
 		p.single = &c
 	}
+	p.touched(r.at, r.at)
 	p.out.put(c)
 	return nil
 }

@@ -45,6 +45,7 @@ func (p *levelPass) doRegion(e int) (int, error) {
 	r.begun = r.begun[:0]
 	r.gone, r.fresh = r.gone[:0], r.fresh[:0]
 	r.chunk.reset(!p.whole)
+	start := m.cur.clone()
 	m.enter(e, nil)
 	stopped, err := p.fill(&m)
 	if err != nil {
@@ -55,8 +56,11 @@ func (p *levelPass) doRegion(e int) (int, error) {
 		p.floor = m.cur.clone()
 		r.gone = r.gone[:len(r.gone)-1]
 		e = m.lo
+		p.touched(start, p.floor)
 	} else {
 		e = p.in.len()
+		p.touched(start, start)
+		p.toEnd = true
 	}
 	p.close(atStart && !stopped)
 	return e, nil

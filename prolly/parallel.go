@@ -1,0 +1,157 @@
+package prolly
+
+import (
+	"context"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Large batches are repaired by several passes side by side, each with a run
+// of the edits. Two passes may be joined when nodes that neither touched lie between them:
+// a cut depends on nothing farther than W away or outside of its stage-1 gap, and
+// a node weighs at least W. Where that does not hold the level is done again
+// by one pass.
+
+// editsAPass is how many edits make another pass worth while. Tests lower it.
+var editsAPass = 64
+
+const (
+	// nodesApart is how many untouched nodes must lie between two passes: one
+	// would do; with four the level also weighs more than M for certain.
+	nodesApart = 4
+	// splitTries is how many places are looked at for a split.
+	splitTries = 8
+)
+
+// applier repairs a tree level by level.
+type applier struct {
+	ctx    context.Context
+	old    Tree
+	passes []*levelPass // reused from level to level
+}
+
+// pass returns the k-th pass, made ready for a level.
+func (a *applier) pass(k, level int, in *levelEdits) *levelPass {
+	for len(a.passes) <= k {
+		a.passes = append(a.passes, &levelPass{
+			ctx: a.ctx, old: a.old, w: nodeWriter{ctx: a.ctx, ns: a.old.ns},
+		})
+	}
+	p := a.passes[k]
+	p.begin(level, in)
+	return p
+}
+
+// level repairs one level. The edits that the pass it returns puts out are
+// valid until the next call but one.
+func (a *applier) level(level int, in *levelEdits) (*levelPass, error) {
+	splits, err := a.splits(level, in)
+	if err != nil {
+		return nil, err
+	}
+	if len(splits) > 0 {
+		if p, err := a.together(level, in, splits); p != nil || err != nil {
+			return p, err
+		}
+	}
+	p := a.pass(0, level, in)
+	if err := p.run(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// splits returns where the edits of a level may be split: far from each other.
+func (a *applier) splits(level int, in *levelEdits) ([]int, error) {
+	n := min(runtime.GOMAXPROCS(0), in.len()/editsAPass)
+	if n < 2 || level == a.old.level {
+		return nil, nil
+	}
+	var splits []int
+	left, right := a.old.cursor(a.ctx), a.old.cursor(a.ctx)
+	for k := 1; k < n; k++ {
+		at := in.len() * k / n
+		for i := at; i < at+splitTries && i < in.len(); i++ {
+			if err := left.seekNode(a.old, level, in.key(i-1)); err != nil {
+				return nil, err
+			}
+			if err := right.seekNode(a.old, level, in.key(i)); err != nil {
+				return nil, err
+			}
+			if nodesBetween(&left, &right) > nodesApart {
+				splits = append(splits, i)
+				break
+			}
+		}
+	}
+	return splits, nil
+}
+
+// together runs a pass for each part of the edits. It returns nil when the
+// passes came too close to each other.
+func (a *applier) together(level int, in *levelEdits, splits []int) (*levelPass, error) {
+	splits = append(splits, in.len())
+	group, ctx := errgroup.WithContext(a.ctx)
+	lo := 0
+	for k, hi := range splits {
+		p := a.pass(k, level, in.slice(lo, hi))
+		p.ctx, p.w.ctx = ctx, ctx
+		group.Go(p.edits)
+		lo = hi
+	}
+	err := group.Wait()
+	for k := range splits {
+		p := a.passes[k]
+		p.ctx, p.w.ctx = a.ctx, a.ctx
+	}
+	if err != nil {
+		return nil, err
+	}
+	for k := range splits[1:] {
+		if !a.passes[k].apart(a.passes[k+1]) {
+			return nil, nil
+		}
+	}
+	all := a.passes[0]
+	for k := range splits[1:] {
+		all.out.appendAll(a.passes[k+1].out)
+	}
+	return all, nil
+}
+
+// apart tells whether untouched nodes lie between a pass and the one after it.
+func (p *levelPass) apart(next *levelPass) bool {
+	if len(next.first.path) == 0 || len(p.first.path) == 0 {
+		return true // one of them touched nothing
+	}
+	return !p.toEnd && p.end.before(&next.first) && nodesBetween(&p.end, &next.first) > nodesApart
+}
+
+// before tells whether c stands at an earlier node of the level than d.
+func (c *cursor) before(d *cursor) bool {
+	for k := range c.path[:len(c.path)-1] {
+		if i, j := c.path[k].i, d.path[k].i; i != j {
+			return i < j
+		}
+	}
+	return false
+}
+
+// slice returns edits [lo, hi), which share the bytes and arrays of s.
+func (s *levelEdits) slice(lo, hi int) *levelEdits {
+	t := &levelEdits{del: s.del[lo:hi:hi]}
+	t.level = s.level
+	if s.level == 0 {
+		t.leaf = s.leaf[lo:hi:hi]
+		return t
+	}
+	t.inner, t.hints = s.inner[lo:hi:hi], s.hints[lo:hi:hi]
+	return t
+}
+
+func (s *levelEdits) appendAll(o *levelEdits) {
+	s.inner = append(s.inner, o.inner...)
+	s.hints = append(s.hints, o.hints...)
+	s.del = append(s.del, o.del...)
+}
