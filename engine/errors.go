@@ -22,9 +22,6 @@ var (
 	// ErrReadOnly: the engine was opened for reading.
 	ErrReadOnly = errors.New("engine: read only")
 
-	// ErrNoStore: there is no store to open, and none was to be created.
-	ErrNoStore = errors.New("engine: no store")
-
 	// ErrNoBranch and ErrBranchExists: of the name that was given.
 	ErrNoBranch     = errors.New("engine: no such branch")
 	ErrBranchExists = errors.New("engine: branch exists")
@@ -56,10 +53,13 @@ var (
 	// the store.
 	ErrMissing = prolly.ErrMissing
 
-	// ErrLocked, ErrRollback and ErrFormat are those of package kv: another
-	// handle holds the store, it stands at an older state than it had
-	// acknowledged, it was written in another format.
+	// Those of package kv: there is no store to open and none was to be
+	// created; another handle holds it; it stands at an older state than it
+	// had acknowledged; it is of another format, or none at all; it stopped
+	// after a failure.
+	ErrNoStore  = kv.ErrNoStore
 	ErrLocked   = kv.ErrLocked
 	ErrRollback = kv.ErrRollback
 	ErrFormat   = kv.ErrFormat
+	ErrFailed   = kv.ErrFailed
 )

@@ -161,6 +161,8 @@ func storeError(op string, err error) error {
 	switch {
 	case errors.Is(err, kv.ErrClosed):
 		return ErrClosed
+	case errors.Is(err, kv.ErrReadOnly):
+		return ErrReadOnly
 	case errors.Is(err, kv.ErrNotFound):
 		return fmt.Errorf("engine: %s: %w", op, prolly.ErrMissing)
 	case errors.Is(err, kv.ErrCorrupt):
