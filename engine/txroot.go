@@ -74,8 +74,8 @@ func (r *TxRoot) Lookup(ctx context.Context, key []byte) (prolly.Entry, error) {
 }
 
 // Range is as Branch.Range, with the transaction's writes as of the start of
-// the iteration. The keys that it passed over count as read, whether they have
-// an entry or not.
+// the iteration; long values among those come with their bytes. The keys that
+// it passed over count as read, whether they have an entry or not.
 func (r *TxRoot) Range(ctx context.Context, q prolly.Range) iter.Seq2[prolly.Entry, error] {
 	return func(yield func(prolly.Entry, error) bool) {
 		x, err := r.reader(ctx)

@@ -127,7 +127,7 @@ func (r *Root) Lookup(ctx context.Context, key []byte) (prolly.Entry, error) {
 }
 
 // Range is as Branch.Range, with the update's edits as of the start of the
-// iteration.
+// iteration; long values among those come with their bytes.
 func (r *Root) Range(ctx context.Context, q prolly.Range) iter.Seq2[prolly.Entry, error] {
 	return func(yield func(prolly.Entry, error) bool) {
 		x, err := r.reader(ctx)
