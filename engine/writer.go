@@ -122,7 +122,7 @@ func (w *writer) commit(ctx context.Context) error {
 		if w.bulk && p.hints == nil {
 			continue
 		}
-		n, err := p.decode(h)
+		n, err := p.decode()
 		if err != nil {
 			return err
 		}
@@ -153,13 +153,13 @@ func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 	p, ok := w.pending[a.Hash]
 	w.mu.RUnlock()
 	if ok {
-		return p.decode(a.Hash)
+		return p.decode()
 	}
 	return w.nodes.LoadNode(ctx, a)
 }
 
-func (p pendingNode) decode(h codec.Hash) (*prolly.Node, error) {
-	n, err := prolly.DecodeNode(h, p.block, p.hints)
+func (p pendingNode) decode() (*prolly.Node, error) {
+	n, err := prolly.NewNode(p.block, p.hints)
 	if err != nil {
 		return nil, fmt.Errorf("engine: node just written: %w", err)
 	}
