@@ -160,6 +160,8 @@ func kindVectors(t *testing.T, g *golden) {
 		rules := []valueRule{{Every: 20, At: 5, Kind: "bytes", Min: size, Max: size}, {Every: 20, At: 6, Kind: "zeros", Size: size}, small[0]}
 		g.add(t, vector{Name: fmt.Sprintf("kind/large/%d", size), Base: ruled("kind", "path", rules, 20)})
 	}
+	zeros := []valueRule{{Every: 20, At: 5, Kind: "zeros", Size: 1<<20 + 1}, small[0]}
+	g.add(t, vector{Name: "kind/large-zeros", Base: ruled("kind", "path", zeros, 20)})
 	for _, shape := range []string{"random", "hash", "path", "sequential", "anylong"} {
 		for _, seed := range []string{"a", "b", "c"} {
 			g.add(t, vector{Name: fmt.Sprintf("kind/mixed/%s/%s", shape, seed), Base: ruled(seed, shape, mixed, 1200)})
