@@ -70,6 +70,7 @@ require (
 )
 
 require (
+	github.com/ipfs/go-detect-race v0.0.1
 	github.com/ipfs/go-ds-leveldb v0.5.2
 	github.com/ipfs/go-log/v2 v2.9.2 // indirect
 	github.com/libp2p/go-buffer-pool v0.1.0 // indirect

@@ -1,0 +1,170 @@
+package prollyds
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ipfs/go-datastore/query"
+)
+
+// cursor hands out the results of a scan one by one. The scan runs a batch
+// ahead, in the goroutine of whoever asks; in between it stands still.
+//
+// next belongs to one goroutine at a time; end and close may be called by any.
+type cursor struct {
+	ctx   context.Context
+	batch []query.Result // the scan's; valid until it is asked for the next one
+	at    int
+	ended atomic.Bool
+	of    *cursors
+
+	mu      sync.Locker // held while the scan runs. It guards what follows.
+	last    error       // to be told after the end
+	pull    func() ([]query.Result, bool)
+	stop    func()
+	release func() // gives back what the scan reads from
+	unwatch func() bool
+}
+
+// open begins a cursor over s. The scan runs under mu. release is called when
+// the cursor ends, also when open fails.
+func (c *cursors) open(ctx context.Context, s *scan, mu sync.Locker, release func()) (*cursor, error) {
+	r := &cursor{ctx: ctx, of: c, mu: mu, release: release}
+	r.pull, r.stop = iter.Pull(batches(ctx, s))
+	if err := c.add(r); err != nil {
+		r.end(err)
+		return nil, err
+	}
+	if ctx.Done() != nil { // whoever cancels may not care to close
+		r.mu.Lock()
+		r.unwatch = context.AfterFunc(ctx, func() { r.end(ctx.Err()) })
+		r.mu.Unlock()
+	}
+	return r, nil
+}
+
+// next returns the next result; false when there is none. An error is the last
+// result.
+func (r *cursor) next() (query.Result, bool) {
+	if r.at == len(r.batch) || r.ended.Load() || r.ctx.Err() != nil {
+		return r.more()
+	}
+	x := r.batch[r.at]
+	r.batch[r.at] = query.Result{}
+	r.at++
+	if x.Error != nil { // who got it may not care to close
+		r.end(nil)
+	}
+	return x, true
+}
+
+// more runs the scan for another batch and returns its first result.
+func (r *cursor) more() (query.Result, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.ctx.Err(); err != nil {
+		r.endLocked(err)
+	}
+	if !r.ended.Load() {
+		if batch, ok := r.pull(); ok {
+			x := batch[0]
+			batch[0] = query.Result{}
+			r.batch, r.at = batch, 1
+			if x.Error != nil {
+				r.endLocked(nil)
+			}
+			return x, true
+		}
+		r.endLocked(nil)
+	}
+	err := r.last
+	r.last = nil
+	if err == nil {
+		return query.Result{}, false
+	}
+	return query.Result{Error: failed("query", err)}, true
+}
+
+// end ends the cursor and gives back what it holds; only the first call does
+// anything. Unless err is nil, next answers it, once.
+func (r *cursor) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endLocked(err)
+}
+
+func (r *cursor) endLocked(err error) {
+	if r.ended.Swap(true) {
+		return
+	}
+	r.last = err
+	r.stop()
+	r.release()
+	if r.unwatch != nil {
+		r.unwatch()
+	}
+	r.of.remove(r)
+}
+
+// close is end for a reader, who wants to hear nothing more.
+func (r *cursor) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endLocked(nil)
+	r.last = nil
+	return nil
+}
+
+// results is the cursor in the form that go-datastore wants. It is one of its own
+// types because its ResultsReplaceQuery panics at others.
+func (r *cursor) results(q query.Query) query.Results {
+	return query.ResultsFromIterator(q, query.Iterator{Next: r.next, Close: r.close})
+}
+
+// cursors are those that are open on something which can be closed.
+type cursors struct {
+	mu    sync.Mutex
+	set   map[*cursor]struct{}
+	ended error // what those that are opened too late get
+}
+
+func (c *cursors) add(r *cursor) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended != nil {
+		return c.ended
+	}
+	if c.set == nil {
+		c.set = map[*cursor]struct{}{}
+	}
+	c.set[r] = struct{}{}
+	return nil
+}
+
+func (c *cursors) remove(r *cursor) {
+	c.mu.Lock()
+	delete(c.set, r)
+	c.mu.Unlock()
+}
+
+func (c *cursors) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.set)
+}
+
+// end ends all cursors, and lets no other be opened: their readers get err.
+func (c *cursors) end(err error) {
+	c.mu.Lock()
+	c.ended = err
+	open := make([]*cursor, 0, len(c.set))
+	for r := range c.set {
+		open = append(open, r)
+	}
+	c.mu.Unlock()
+	for _, r := range open {
+		r.end(err)
+	}
+}
