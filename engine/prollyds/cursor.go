@@ -125,12 +125,25 @@ func (r *cursor) results(q query.Query) query.Results {
 
 // cursors are those that are open on something which can be closed.
 type cursors struct {
+	parent *cursors // of what that something is part of; nil: of nothing
+
 	mu    sync.Mutex
 	set   map[*cursor]struct{}
-	ended error // what those that are opened too late get
+	ended error // what those that come too late get
 }
 
+// add enters r here and in the parents, or nowhere and answers why.
 func (c *cursors) add(r *cursor) error {
+	for at := c; at != nil; at = at.parent {
+		if err := at.enter(r); err != nil {
+			c.remove(r)
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cursors) enter(r *cursor) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended != nil {
@@ -144,9 +157,11 @@ func (c *cursors) add(r *cursor) error {
 }
 
 func (c *cursors) remove(r *cursor) {
-	c.mu.Lock()
-	delete(c.set, r)
-	c.mu.Unlock()
+	for at := c; at != nil; at = at.parent {
+		at.mu.Lock()
+		delete(at.set, r)
+		at.mu.Unlock()
+	}
 }
 
 func (c *cursors) len() int {

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
-	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/kv/memkv"
 )
 
@@ -17,31 +16,39 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // inMemory returns a datastore over a store in memory.
 func inMemory(t testing.TB, opts ...Option) *Datastore {
 	t.Helper()
-	return over(t, memkv.New(), opts...)
-}
-
-// over returns a datastore over s.
-func over(t testing.TB, s kv.Store, opts ...Option) *Datastore {
-	t.Helper()
-	e, err := engine.New(s, nil)
+	e, err := engine.New(memkv.New(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ownedBranch(t, e, opts...)
+}
+
+// ownedBranch returns a datastore that closes e with it.
+func ownedBranch(t testing.TB, e *engine.Engine, opts ...Option) *Datastore {
+	t.Helper()
 	b, err := e.Branch(context.Background(), defaultBranch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := Wrap(b, opts...)
 	d.owned = true
+	closeAtEnd(t, d)
+	return d
+}
+
+// closeAtEnd closes d and expects it to have been left tidy.
+func closeAtEnd(t testing.TB, d *Datastore) {
 	t.Cleanup(func() {
+		if n := d.cursors.len(); n != 0 && !t.Failed() {
+			t.Errorf("D9: %d results left open", n)
+		}
+		if n := d.b.Engine().Stats().Pins; n != 0 && !t.Failed() {
+			t.Errorf("D9: %d pins left", n)
+		}
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
-		if n := d.cursors.len(); n != 0 {
-			t.Errorf("%d results left open", n)
-		}
 	})
-	return d
 }
 
 // onPebble returns a datastore in a directory of its own.
@@ -51,15 +58,11 @@ func onPebble(t testing.TB, opts ...Option) *Datastore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAtEnd(t, d)
 	return d
 }
 
-// The suite of go-datastore, P1.
+// D1: the suite of go-datastore.
 func TestSuite(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { dstest.SubtestAll(t, inMemory(t)) })
 	t.Run("pebble", func(t *testing.T) { dstest.SubtestAll(t, onPebble(t)) })

@@ -41,6 +41,7 @@ func (d *Datastore) NewTransaction(ctx context.Context, readOnly bool) (datastor
 		return nil, failed("begin", err)
 	}
 	t := &txn{d: d, readOnly: readOnly, tx: tx, m: moment{tree: tx}}
+	t.cursors.parent = &d.cursors
 	if side := tx.Side(); !side.Empty() {
 		t.m.side, t.m.now = side, d.o.now()
 	}
