@@ -30,7 +30,8 @@ type batch struct {
 	plan  kv.RefPlan
 	ops   []logOp
 	delta digest // what the swap changes in the digest
-	nodes bool
+	puts  bool   // whether nodes were put
+	nodes int    // put, less those deleted
 }
 
 // logOp is what a batch does to the log, in order.
@@ -87,7 +88,8 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint
 	if err := op.Finish(); err != nil {
 		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
 	}
-	b.nodes = true
+	b.nodes++
+	b.puts = true
 	return at.hint(), nil
 }
 

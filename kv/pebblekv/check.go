@@ -35,7 +35,9 @@ type checker struct {
 	report func(error)
 	snap   *pebble.Snapshot
 
-	targets uint64 // nodes to which the index leads
+	st      state
+	nodes   uint64 // found under ids
+	targets uint64 // of them those to which the index leads
 }
 
 func (c *checker) check() (err error) {
@@ -87,15 +89,16 @@ func (c *checker) checkHead() {
 
 // checkState compares the state with the refs and logs.
 func (c *checker) checkState() error {
-	return c.s.guard(func() error {
-		_, _, err := loadState(c.snap)
+	return c.s.guard(func() (err error) {
+		c.st, _, err = loadState(c.snap)
 		return err
 	})
 }
 
 // checkNodes hashes every node and asks the index for it.
 func (c *checker) checkNodes() error {
-	return c.each(nodeSpace, func(key, value []byte) error {
+	err := c.each(nodeSpace, func(key, value []byte) error {
+		c.nodes++
 		at, err := parseNodeKey(key)
 		if err != nil {
 			return err
@@ -114,6 +117,10 @@ func (c *checker) checkNodes() error {
 		}
 		return err
 	})
+	if err == nil && c.nodes != c.st.nodes {
+		err = fmt.Errorf("%w: %d nodes are stored, %d were written", kv.ErrCorrupt, c.nodes, c.st.nodes)
+	}
+	return err
 }
 
 // checkIndex looks at the nodes from the index when their numbers differ.

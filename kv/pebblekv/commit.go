@@ -48,7 +48,8 @@ func (s *Store) commit(b *batch, pb *pebble.Batch) error {
 	next.sequence++
 	next.digest.toggle(b.delta)
 	s.changeLog(b, &next.digest)
-	if b.nodes {
+	next.nodes += uint64(b.nodes) // two's complement: it may be less
+	if b.puts {
 		next.generation = s.generation
 	}
 	op := pb.SetDeferred(len(stateKey), stateLen)

@@ -15,7 +15,7 @@
 //	b multihash                   → block
 //	h hash(32)                    → id
 //	l len(1) ref seq(8)           → record
-//	m state                       → format, sequence, generation, digest
+//	m state                       → format, sequence, generation, nodes, digest
 //	n id                          → count(2, LE) id… block      children's ids, then the node
 //	r ref                         → value
 //
@@ -33,7 +33,7 @@
 //	P3  HEAD names a sequence only after the log is synced up to it. A store
 //	    that is behind HEAD was rolled back.
 //	P4  The digest in the state is that of the refs and of the numbers of the log
-//	    records that stand beside it.
+//	    records that stand beside it, and its count that of the nodes.
 //	P5  Every h leads to an n; every n has the hash of some h.
 //	P6  Nothing in DIR is written before the state was found to be sound, and
 //	    nothing at all when the store is opened for reading.

@@ -46,17 +46,19 @@ func recordItem(ref string, seq uint64) digest {
 type state struct {
 	sequence   uint64 // of the batch; the first is 1
 	generation uint32 // highest of which an id may be stored
+	nodes      uint64 // stored under ids, older copies too
 	digest     digest // of refs and logs
 }
 
 // stateLen is the length of an encoded state in bytes.
-const stateLen = 4 + 8 + 4 + len(digest{})
+const stateLen = 4 + 8 + 4 + 8 + len(digest{})
 
 func (s state) put(dst []byte) {
 	binary.BigEndian.PutUint32(dst, formatVersion)
 	binary.BigEndian.PutUint64(dst[4:], s.sequence)
 	binary.BigEndian.PutUint32(dst[12:], s.generation)
-	copy(dst[16:], s.digest[:])
+	binary.BigEndian.PutUint64(dst[16:], s.nodes)
+	copy(dst[24:], s.digest[:])
 }
 
 func parseState(b []byte) (s state, err error) {
@@ -71,7 +73,8 @@ func parseState(b []byte) (s state, err error) {
 	}
 	s.sequence = binary.BigEndian.Uint64(b[4:])
 	s.generation = binary.BigEndian.Uint32(b[12:])
-	s.digest = digest(b[16:])
+	s.nodes = binary.BigEndian.Uint64(b[16:])
+	s.digest = digest(b[24:])
 	return s, nil
 }
 

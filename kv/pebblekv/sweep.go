@@ -141,6 +141,9 @@ func (d *deletion) delete(keys ...[]byte) error {
 		d.b = &batch{s: d.s, pb: d.s.db.NewBatch()}
 	}
 	for _, key := range keys {
+		if key[0] == nodeSpace {
+			d.b.nodes--
+		}
 		if err := d.b.pb.Delete(key, nil); err != nil {
 			return err
 		}
