@@ -139,6 +139,14 @@ func malformedValues() []malformed {
 			r.keys, r.keyEnds = []byte("bcde"), u16s(1, 2, 3, 4)
 			r.vals, r.valEnds = make([]byte, 4*1000), u16s(1000, 2000, 3000, 4000)
 		}),
+		inlineWith("a weight of 2^16+256", "block", ErrTooLarge, func(r *rawNode) {
+			r.prefix, r.keyEnds, r.keys, r.valEnds, r.vals = bytes.Repeat([]byte("p"), MaxKey-1), nil, nil, nil, nil
+			for i := range byte(64) {
+				r.keys = append(r.keys, i)
+				r.keyEnds = append(r.keyEnds, u16s(uint16(i)+1)...)
+				r.valEnds = append(r.valEnds, u16s(0)...)
+			}
+		}),
 		inlineWith("a weight over 3,840 by keys alone", "block", ErrTooLarge, func(r *rawNode) {
 			r.prefix = bytes.Repeat([]byte("p"), MaxKey-1)
 			r.keys, r.keyEnds = []byte("bcde"), u16s(1, 2, 3, 4)

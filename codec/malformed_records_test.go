@@ -134,6 +134,7 @@ func malformedCommits() []malformed {
 		root("of 129 bytes", ErrTooLarge, append([]byte{1, 0x55, 0, 125}, make([]byte, 125)...)),
 		commitWith("a root that is no link", "root", ErrSyntax, func(r *rawCommit) { r.root = "\x64root\xf6" }),
 		parents("one that is raw", ErrLink, RawCID(nil).Bytes()),
+		parents("one twice in a row", ErrLink, hash.CID().Bytes(), hash.CID().Bytes()),
 		parents("one twice", ErrLink, hash.CID().Bytes(), fakeHash(3).CID().Bytes(), hash.CID().Bytes()),
 	}
 	seventeen := [][]byte{}

@@ -57,6 +57,20 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// Blocks over their limit are refused before anything in them is looked at.
+func TestTooLargeIsRefusedUnread(t *testing.T) {
+	for kind, limit := range map[string]int{"node": MaxNode, "list": MaxChunkList, "commit": MaxCommit} {
+		var d *DecodeError
+		_, err := decode(kind, make([]byte, limit+1))
+		if !errors.As(err, &d) || *d != (DecodeError{0, "block", ErrTooLarge}) {
+			t.Errorf("%s of %d bytes: %v", kind, limit+1, err)
+		}
+		if _, err := decode(kind, make([]byte, limit)); errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s of %d bytes: %v", kind, limit, err)
+		}
+	}
+}
+
 // rawNode has the fields of a node's array as they stand in the block, each
 // free to be wrong.
 type rawNode struct {
