@@ -63,6 +63,7 @@ func TestFindBetweenKeys(t *testing.T) {
 	}
 }
 
+// C6.
 func TestParseAllocatesNothing(t *testing.T) {
 	leaf := AppendLeaf(nil, mixedLeaf())
 	inner := AppendInner(nil, 1, innerEntries(20))
