@@ -9,8 +9,8 @@ import (
 // every slice that a method returns is a part of the block. It is valid as
 // long as nobody changes the block, and safe for concurrent use.
 //
-// Items are numbered from 0 to Len()-1. A number outside of that panics, as
-// with a slice. The zero Node is no node; ParseNode makes one.
+// Items are numbered from 0 to Len()-1; other numbers give a panic or nonsense.
+// The zero Node is no node; ParseNode makes one.
 type Node struct {
 	block   []byte
 	entries uint64

@@ -3,6 +3,8 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -100,5 +102,22 @@ func TestDecodeErrorUnwraps(t *testing.T) {
 	var d *DecodeError
 	if !errors.Is(err, ErrTrailing) || !errors.As(err, &d) || d.Offset != len(block)-1 {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestNodeString(t *testing.T) {
+	for name, block := range nodeBlocks() {
+		s := mustNode(t, block).String()
+		if got, want := strings.Count(s, "\n"), 1+mustNode(t, block).Len(); got != want {
+			t.Errorf("%s: %d lines, want %d", name, got, want)
+		}
+		for _, r := range s {
+			if r != '\n' && !strconv.IsPrint(r) {
+				t.Errorf("%s: %q is printed", name, r)
+			}
+		}
+	}
+	if s := new(Node).String(); !strings.HasPrefix(s, "leaf: 0 items") {
+		t.Errorf("zero Node: %q", s)
 	}
 }
