@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -94,51 +95,47 @@ func value(v djson.Value) prolly.Value {
 type jsonWriter struct{ target }
 
 func (w *jsonWriter) Write(e prolly.Entry) error {
-	w.row = djson.AppendBytes(append(w.row[:0], `{"key":`...), e.Key)
-	w.row = append(w.row, `,"value":`...)
-	if err := w.value(e.Value); err != nil {
-		return fmt.Errorf("value of %q: %w", e.Key, err)
-	}
-	_, err := w.w.WriteString("}\n")
-	return err
-}
-
-// value writes w.row and a value after it.
-func (w *jsonWriter) value(v prolly.Value) error {
-	if v.Size > wholeValue && v.Bytes == nil {
-		if _, err := w.w.Write(w.row); err != nil {
-			return err
-		}
-		return WriteLong(w.w, v, w.open)
-	}
-	row, err := AppendValue(w.row, v, w.open)
-	if err != nil {
+	if err := WriteEntry(w.w, e, w.open); err != nil {
 		return err
 	}
-	w.row = row
-	_, err = w.w.Write(w.row)
-	return err
+	return w.w.WriteByte('\n')
 }
 
-// wholeValue is the size of the longest value that is written at once rather
-// than in pieces.
-const wholeValue = 1 << 20
+// WriteEntry writes {"key": …, "value": …}, without a line feed.
+func WriteEntry(w *bufio.Writer, e prolly.Entry, open Opener) error {
+	b := djson.AppendBytes(append(w.AvailableBuffer(), `{"key":`...), e.Key)
+	if _, err := w.Write(append(b, `,"value":`...)); err != nil {
+		return err
+	}
+	if err := WriteValue(w, e.Value, open); err != nil {
+		return fmt.Errorf("value of %q: %w", e.Key, err)
+	}
+	return w.WriteByte('}')
+}
 
-// AppendValue appends a value's JSON form; an out-of-line one is read whole.
-func AppendValue(dst []byte, v prolly.Value, open Opener) ([]byte, error) {
+// WriteValue writes a value's JSON form. One that stands out of line is written
+// piece by piece when it is long.
+func WriteValue(w *bufio.Writer, v prolly.Value, open Opener) error {
 	if v.Link.Defined() {
-		return djson.AppendLink(dst, v.Link), nil
+		_, err := w.Write(djson.AppendLink(w.AvailableBuffer(), v.Link))
+		return err
+	}
+	if v.Size > wholeValue && v.Bytes == nil {
+		return writeLong(w, v, open)
 	}
 	b, err := ReadValue(v, open)
 	if err != nil {
-		return dst, err
+		return err
 	}
-	return djson.AppendBytes(dst, b), nil
+	_, err = w.Write(djson.AppendBytes(w.AvailableBuffer(), b))
+	return err
 }
 
-// WriteLong writes an out-of-line value's JSON form piece by piece. It reads
-// the value twice, first to see whether it is UTF-8.
-func WriteLong(w io.Writer, v prolly.Value, open Opener) (err error) {
+// wholeValue is the size of the longest value that is written at once.
+const wholeValue = 1 << 20
+
+// writeLong reads a value twice, first to see whether it is UTF-8.
+func writeLong(w io.Writer, v prolly.Value, open Opener) (err error) {
 	r, err := open(v)
 	if err != nil {
 		return err

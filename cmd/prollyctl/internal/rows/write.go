@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -63,10 +64,14 @@ func ReadValue(v prolly.Value, open Opener) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, v.Size)
-	_, err = io.ReadFull(r, b)
+	// The size is the leaf's word: room is made as the blocks confirm it.
+	b := bytes.NewBuffer(make([]byte, 0, min(v.Size, wholeValue)+bytes.MinRead))
+	_, err = b.ReadFrom(r)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
-	return b, nil
+	if uint64(b.Len()) != v.Size {
+		return nil, fmt.Errorf("%w: %d bytes where %d are named", prolly.ErrCorrupt, b.Len(), v.Size)
+	}
+	return b.Bytes(), nil
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
+)
+
+// Exit statuses (C1).
+const (
+	exitOK     = 0
+	exitNo     = 1 // not found, differs, problem found
+	exitFailed = 2
+)
+
+// errNo ends a command with exitNo when the output has said it all.
+var errNo = errors.New("no")
+
+// notFoundError says which key, or which place, there is nothing at.
+type notFoundError struct{ what string }
+
+func (e notFoundError) Error() string   { return e.what + ": not found" }
+func (e notFoundError) Is(t error) bool { return t == engine.ErrNotFound }
+
+func keyNotFound(key []byte) error { return notFoundError{"key " + quote(key)} }
+
+func quote(b []byte) string { return `"` + plain.Bytes(b) + `"` }
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// wantArgs is a check of the number of arguments; max below 0 is no limit.
+func wantArgs(min, max int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < min {
+			return usagef("%d arguments given, %d wanted", len(args), min)
+		}
+		if max >= 0 && len(args) > max {
+			return usagef("%d arguments given, %d taken", len(args), max)
+		}
+		return nil
+	}
+}
+
+// report says on stderr what went wrong and returns the exit status.
+func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitOK // nobody listens any more: not our failure
+	case err == errNo:
+		return exitNo
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(a.stderr, "prollyctl: interrupted")
+		return exitFailed
+	}
+	w := plain.NewWriter(a.stderr)
+	fmt.Fprintln(w, "prollyctl:", err)
+	if hint := a.hint(cmd, err); hint != "" {
+		fmt.Fprintln(a.stderr, hint)
+	}
+	if _, ok := err.(notFoundError); ok {
+		return exitNo
+	}
+	return exitFailed
+}
+
+// hint says what to do about an error.
+func (a *app) hint(cmd *cobra.Command, err error) string {
+	var usage usageError
+	switch {
+	case errors.Is(err, engine.ErrNoStore):
+		return "Make one with: prollyctl" + a.storeOption() + " init"
+	case errors.Is(err, engine.ErrLocked):
+		return "Another process has it open; try again when that one is done."
+	case errors.Is(err, engine.ErrNoBranch):
+		return "To see which there are: prollyctl" + a.storeOption() + " branch"
+	case errors.Is(err, engine.ErrUnknownRef):
+		return "A REF is a branch, branch~n, a tag, or the CID of a commit or root."
+	case errors.As(err, &usage):
+		return "See: " + cmd.CommandPath() + " --help"
+	}
+	return ""
+}
+
+// storeOption is the option that names the store, where it needs naming.
+func (a *app) storeOption() string {
+	if a.store == defaultStore || a.store == os.Getenv(storeEnv) {
+		return ""
+	}
+	return " --store " + plain.String(a.store)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/rows"
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
+)
+
+type loadOptions struct {
+	commitOption
+	format string
+	rows   rows.Options
+}
+
+func newLoad(a *app) *cobra.Command {
+	var o loadOptions
+	c := &cobra.Command{
+		Use:   "load FILE|-",
+		Short: "Put all entries of a file, in one step, and commit",
+		Long: `load puts the entries of a file, or with - of standard input, and commits. Their
+order does not matter; of entries with one key the last counts. A file of any
+size is read once, in bounded memory. Nothing is visible before all of it is
+in: a malformed line is named, and nothing of the file is loaded.
+
+Formats, guessed by the end of the file's name when not given:
+
+  jsonl   {"key": "a", "value": "1"} on each line, as dump and scan write them.
+          Bytes that are no UTF-8 are {"/": {"bytes": "<base64>"}}, a value that
+          is a link is {"/": "<cid>"}. Guessed for every name but those below.
+  csv     key,value as in RFC 4180. With --header the first line names the
+          columns: those called key and value count, or else the only two.
+          Guessed for .csv.
+  lines   key, tab, value on each line; without a tab the line is a key with an
+          empty value. Nothing is unescaped. With --line-numbers the line is the
+          value, and its number, of twelve digits, the key.
+          Guessed for .txt, .tsv and .lines.`,
+		Example: `  prollyctl load data.jsonl -m "first import"
+  prollyctl load --format csv --header people.csv
+  prollyctl load --line-numbers /usr/share/dict/words --format lines
+  zcat big.jsonl.gz | prollyctl load -
+  prollyctl --store old dump | prollyctl --store new load -`,
+		Args: wantArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return a.load(c.Context(), args[0], o) },
+	}
+	o.commitOption.register(c)
+	formatFlag(c, &o.format, "format of the file (default: by its name)")
+	c.Flags().BoolVar(&o.rows.Header, "header", false, "csv: the first line names the columns")
+	c.Flags().BoolVar(&o.rows.LineNumbers, "line-numbers", false, "lines: the keys are the line numbers")
+	return c
+}
+
+func formatFlag(c *cobra.Command, to *string, usage string) {
+	c.Flags().StringVar(to, "format", "", usage+": jsonl, csv or lines")
+	must(c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(rows.Formats, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// parseFormat returns the format to use: the one asked for or else that of
+// name.
+func (o *loadOptions) parseFormat(name string) (rows.Format, error) {
+	f := rows.FormatOf(name)
+	if o.format != "" {
+		var err error
+		if f, err = rows.ParseFormat(o.format); err != nil {
+			return f, usageError{err}
+		}
+	}
+	if o.rows.Header && f != rows.CSV {
+		return f, usagef("--header is for csv, not for %s", f)
+	}
+	if o.rows.LineNumbers && f != rows.Lines {
+		return f, usagef("--line-numbers is for lines, not for %s", f)
+	}
+	return f, nil
+}
+
+func (a *app) load(ctx context.Context, file string, o loadOptions) error {
+	format, err := o.parseFormat(file)
+	if err != nil {
+		return err
+	}
+	return a.writing(func(s *session) error {
+		in, length, err := a.input(file)
+		if err != nil {
+			return err
+		}
+		defer in.Close() // it was only read
+		return s.onto(ctx, func(b *engine.Branch) error {
+			return s.loadFrom(ctx, b, in, length, file, format, o)
+		})
+	})
+}
+
+// input opens a file, or standard input for "-", and tells its length: -1 when
+// it has none.
+func (a *app) input(file string) (io.ReadCloser, int64, error) {
+	if file == "-" {
+		return io.NopCloser(a.stdin), -1, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return f, -1, nil
+	}
+	return f, info.Size(), nil
+}
+
+func (s *session) loadFrom(ctx context.Context, b *engine.Branch, in io.Reader, length int64, file string, f rows.Format, o loadOptions) error {
+	if file == "-" {
+		file = "standard input"
+	}
+	p := s.progress(file, length)
+	n, err := b.Load(ctx, p.count(rows.Read(file, p.reader(in), f, o.rows)))
+	p.end()
+	if err != nil {
+		return clearest(err)
+	}
+	if o.stage {
+		return s.printLoaded(b, n)
+	}
+	return s.commitNow(ctx, b, o.message, &n)
+}
+
+// clearest is the error about a line, when there is one, without what the
+// engine says around it.
+func clearest(err error) error {
+	var line *rows.LineError
+	if errors.As(err, &line) {
+		return line
+	}
+	return err
+}
+
+func (s *session) printLoaded(b *engine.Branch, n uint64) error {
+	info := stagedInfo{Branch: b.Name(), Staged: b.Staged(), Loaded: &n}
+	return s.print(info, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: loaded %s, not committed\n", b.Name(), many(n, "entry", "entries"))
+	})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// progress shows on stderr how far a load is, with its rate and the time that
+// it will still take. Nil shows nothing.
+type progress struct {
+	bar     *progressbar.ProgressBar
+	file    string
+	began   time.Time
+	entries uint64
+}
+
+// progressEvery is how often the number of entries is looked at.
+const progressEvery = 10_000
+
+// progress begins to show the reading of a file; a length of -1 is unknown. Nil
+// when stderr is no terminal.
+func (a *app) progress(file string, length int64) *progress {
+	if !a.errTTY {
+		return nil
+	}
+	bar := progressbar.NewOptions64(length,
+		progressbar.OptionSetWriter(a.stderr),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionUseIECUnits(true),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetPredictTime(length >= 0),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetDescription(plain.String(file)),
+	)
+	return &progress{bar: bar, file: plain.String(file), began: time.Now()}
+}
+
+// reader counts what is read from r.
+func (p *progress) reader(r io.Reader) io.Reader {
+	if p == nil {
+		return r
+	}
+	return progressReader{r, p}
+}
+
+type progressReader struct {
+	r io.Reader
+	p *progress
+}
+
+func (r progressReader) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	_ = r.p.bar.Add64(int64(n)) // a bar that cannot be drawn is no reason to stop
+	return n, err
+}
+
+// count counts the entries as they pass, and tells when they are all in.
+func (p *progress) count(entries iter.Seq2[prolly.Entry, error]) iter.Seq2[prolly.Entry, error] {
+	if p == nil {
+		return entries
+	}
+	return func(yield func(prolly.Entry, error) bool) {
+		for e, err := range entries {
+			if p.entries++; p.entries%progressEvery == 0 {
+				p.describe("")
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+		p.describe(", writing")
+	}
+}
+
+func (p *progress) describe(more string) {
+	rate := float64(p.entries) / max(time.Since(p.began).Seconds(), 1e-3)
+	p.bar.Describe(fmt.Sprintf("%s: %s entries, %s/s%s", p.file, count(p.entries), count(uint64(rate)), more))
+}
+
+// end removes the bar.
+func (p *progress) end() {
+	if p != nil {
+		_ = p.bar.Exit()
+		_ = p.bar.Clear()
+	}
+}
