@@ -69,7 +69,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:   "prollyctl",
 		Short: "Work on a versioned, verifiable key/value store",
 		Long:  rootLong,
-		Example: `  prollyctl demo                      # two minutes that explain it all
+		Example: `  prollyctl demo                      # a guided run
   prollyctl init                      # a store in ./.prolly
   prollyctl put greeting hello
   prollyctl get greeting

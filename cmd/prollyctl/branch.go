@@ -50,9 +50,9 @@ func (a *app) branches(ctx context.Context, args []string, o branchOptions) erro
 	case o.force && !o.remove:
 		return usagef("--force goes with -d")
 	case len(args) == 0:
-		return a.reading(func(s *session) error { return s.listBranches(ctx) })
+		return a.reading(ctx, func(s *session) error { return s.listBranches(ctx) })
 	}
-	return a.writing(func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		switch {
 		case o.remove:
 			return s.deleteBranch(ctx, args[0], o.force)

@@ -52,7 +52,7 @@ type checkInfo struct {
 
 func (a *app) check(ctx context.Context) error {
 	r := checkReport{a: a, problems: []problemInfo{}}
-	err := a.reading(func(s *session) error {
+	err := a.reading(ctx, func(s *session) error {
 		return s.e.Check(ctx, func(p engine.Problem) { r.add(newProblemInfo(p)) })
 	})
 	if errors.Is(err, engine.ErrCorrupt) || errors.Is(err, engine.ErrRollback) {

@@ -38,7 +38,7 @@ history. It does so also when nothing has changed since the last commit.`,
 		Args: wantArgs(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
-			return a.writing(func(s *session) error {
+			return a.writing(ctx, func(s *session) error {
 				b, err := s.e.Lookup(ctx, s.branch)
 				if err != nil {
 					return err

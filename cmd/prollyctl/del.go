@@ -42,7 +42,7 @@ func (a *app) del(ctx context.Context, keys []string, o delOptions) error {
 			return err
 		}
 	}
-	return a.writing(func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		b, err := s.e.Lookup(ctx, s.branch)
 		if err != nil {
 			return err

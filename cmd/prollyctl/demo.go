@@ -64,7 +64,7 @@ func (a *app) demo(ctx context.Context, keep string) error {
 		return err
 	}
 	d := demo{info: demoInfo{Unicode: runenames.UnicodeVersion, Store: keep}}
-	err := run.open(&engine.Options{}, func(s *session) error {
+	err := run.open(ctx, &engine.Options{}, func(s *session) error {
 		d.session = s
 		return d.play(ctx)
 	})
@@ -228,7 +228,7 @@ func (d *demo) compare(ctx context.Context) error {
 			d.say("   %s", appendChange(nil, c))
 		}
 		d.info.Diff, err = countDiff(ctx, first, second, prolly.Range{})
-		d.say("   To find that out, %d nodes were read. The two trees have %s nodes each:\n", d.info.Diff.NodesRead, count(sum.Nodes))
+		d.say("   To find that out, %d nodes were read in both trees together. One tree has %s:\n", d.info.Diff.NodesRead, count(sum.Nodes))
 		d.say("   where hashes are equal, nothing below needs a look.\n")
 		return err
 	})

@@ -48,7 +48,7 @@ func (a *app) diff(ctx context.Context, args []string, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.tree(ctx, args[0], func(from prolly.Tree) error {
 			return s.tree(ctx, optional(args, 1), func(to prolly.Tree) error {
 				if o.stat {

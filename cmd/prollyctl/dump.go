@@ -44,7 +44,7 @@ func (a *app) dump(ctx context.Context, o dumpOptions) error {
 			return usageError{err}
 		}
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.view(ctx, o.ref, func(v view) error {
 			out, flush := a.dumpTarget(format)
 			w := rows.NewWriter(out, format, s.opener(ctx))

@@ -80,7 +80,7 @@ func (a *app) hint(cmd *cobra.Command, err error) string {
 	case errors.Is(err, engine.ErrNoStore):
 		return "Make one with: prollyctl" + a.storeOption() + " init"
 	case errors.Is(err, engine.ErrLocked):
-		return "Another process has it open; try again when that one is done."
+		return "Try again when that one is done."
 	case errors.Is(err, engine.ErrNoBranch):
 		return "To see which there are: prollyctl" + a.storeOption() + " branch"
 	case errors.Is(err, engine.ErrUnknownRef):

@@ -41,8 +41,11 @@ func newCountsInfo(c engine.Counts) countsInfo {
 }
 
 func (c countsInfo) String() string {
-	return fmt.Sprintf("%s (%s) and %s (%s)",
-		many(c.Nodes, "node", "nodes"), size(c.NodeBytes), many(c.Blobs, "other block", "other blocks"), size(c.BlobBytes))
+	s := fmt.Sprintf("%s (%s) and %s", many(c.Nodes, "node", "nodes"), size(c.NodeBytes), many(c.Blobs, "other block", "other blocks"))
+	if c.BlobBytes > 0 {
+		s += " (" + size(c.BlobBytes) + ")"
+	}
+	return s
 }
 
 // gcInfo is a garbage collection as JSON.
@@ -55,7 +58,7 @@ type gcInfo struct {
 }
 
 func (a *app) gc(ctx context.Context, o engine.GCOptions) error {
-	return a.writing(func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		stats, err := s.e.GC(ctx, o)
 		if err != nil {
 			return err

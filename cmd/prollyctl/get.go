@@ -41,7 +41,7 @@ func (a *app) get(ctx context.Context, arg string, o getOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.view(ctx, o.ref, func(v view) error {
 			e, err := v.Lookup(ctx, key)
 			switch {

@@ -38,10 +38,10 @@ func (a *app) init(ctx context.Context) error {
 		_, err := s.e.Branch(ctx, a.branch)
 		return err
 	}
-	err := a.writing(branch)
+	err := a.writing(ctx, branch)
 	if errors.Is(err, engine.ErrNoStore) {
 		info.Created = true
-		err = a.open(&engine.Options{}, branch)
+		err = a.open(ctx, &engine.Options{}, branch)
 	}
 	if err != nil {
 		return err

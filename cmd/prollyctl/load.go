@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -85,12 +86,12 @@ func (a *app) load(ctx context.Context, file string, o loadOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.writing(func(s *session) error {
-		in, length, err := a.input(file)
-		if err != nil {
-			return err
-		}
-		defer in.Close() // it was only read
+	in, length, err := a.input(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close() // it was only read
+	return a.writing(ctx, func(s *session) error {
 		return s.onto(ctx, func(b *engine.Branch) error {
 			return s.loadFrom(ctx, b, in, length, file, format, o)
 		})
@@ -98,10 +99,15 @@ func (a *app) load(ctx context.Context, file string, o loadOptions) error {
 }
 
 // input opens a file, or standard input for "-", and tells its length: -1 when
-// it has none.
+// it has none. It waits for the first byte of standard input, so that a dump of
+// the same store at the other end of the pipe opens it first.
 func (a *app) input(file string) (io.ReadCloser, int64, error) {
 	if file == "-" {
-		return io.NopCloser(a.stdin), -1, nil
+		in := bufio.NewReader(a.stdin)
+		if _, err := in.Peek(1); err != nil && err != io.EOF {
+			return nil, 0, fmt.Errorf("read standard input: %w", err)
+		}
+		return io.NopCloser(in), -1, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {

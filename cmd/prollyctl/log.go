@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	cid "github.com/ipfs/go-cid"
 	"github.com/spf13/cobra"
@@ -88,13 +89,14 @@ func (a *app) log(ctx context.Context, args []string, o logOptions) error {
 			within = prolly.Range{From: key, To: append(append([]byte{}, key...), 0)}
 		}
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		l := list{a: a}
 		err := s.commits(ctx, o.ref, within, o.limit, func(c logInfo) error {
 			if a.output != text {
 				return l.item(c)
 			}
-			_, err := fmt.Fprintf(a.stdout, "%v  #%d  %s  %s\n", c.Commit, c.Seq, when(c.Time), plain.Bytes(c.Message))
+			line := fmt.Sprintf("%v  #%d  %s  %s", c.Commit, c.Seq, when(c.Time), plain.Bytes(c.Message))
+			_, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " "))
 			return err
 		})
 		if err != nil {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,12 +46,41 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 		human(a.stdout)
 		return nil
 	}
-	enc := json.NewEncoder(a.stdout)
-	enc.SetEscapeHTML(false)
-	if a.output == asOne {
-		enc.SetIndent("", "  ")
+	b, err := marshal(v)
+	if err == nil && a.output == asOne {
+		b, err = indent(b)
 	}
-	return enc.Encode(v)
+	if err == nil {
+		_, err = a.stdout.Write(append(b, '\n'))
+	}
+	return err
+}
+
+// marshal encodes v on one line.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// brokenLink is a link, or the inner part of bytes, as json.Indent spreads it over lines.
+var brokenLink = regexp.MustCompile(`\{\n\s*("/"|"bytes"): ("[^"]*"|\{"bytes": "[^"]*"\})\n\s*\}`)
+
+// indent spreads JSON over lines, but keeps links and bytes on one.
+func indent(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", "  "); err != nil {
+		return nil, err
+	}
+	b = out.Bytes()
+	for range 2 { // from the inside out
+		b = brokenLink.ReplaceAll(b, []byte("{$1: $2}"))
+	}
+	return b, nil
 }
 
 // list writes results one after the other: as an array, or a line each.
@@ -93,13 +124,11 @@ func (l *list) item(v any) error {
 	if err := l.next(); err != nil {
 		return err
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	b, err := marshal(v)
+	if err != nil {
 		return err
 	}
-	_, err := l.a.stdout.WriteString(strings.TrimSuffix(b.String(), "\n"))
+	_, err = l.a.stdout.Write(b)
 	return err
 }
 

@@ -52,7 +52,7 @@ func (a *app) put(ctx context.Context, key, value string, o putOptions) error {
 	if err := prolly.CheckEdit(edit); err != nil {
 		return err
 	}
-	return a.writing(func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		return s.onto(ctx, func(b *engine.Branch) error {
 			return s.edit(ctx, b, []prolly.Edit{edit}, o.commitOption)
 		})

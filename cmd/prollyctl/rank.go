@@ -48,7 +48,7 @@ func (a *app) rank(ctx context.Context, arg string, o rankOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.tree(ctx, o.ref, func(t prolly.Tree) error {
 			info := rankInfo{Key: key}
 			if info.Rank, err = t.Rank(ctx, key); err != nil {
@@ -83,7 +83,7 @@ func (a *app) at(ctx context.Context, arg string, o refOption) error {
 	if err != nil {
 		return usagef("%q is no place: a number from 0 is", arg)
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.tree(ctx, o.ref, func(t prolly.Tree) error {
 			e, err := t.At(ctx, n)
 			if errors.Is(err, engine.ErrNotFound) {

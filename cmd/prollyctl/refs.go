@@ -27,7 +27,7 @@ func (a *app) completeRefs(c *cobra.Command, _ []string, _ string) ([]string, co
 // names lists branches, and tags too. A store that cannot be read offers none.
 func (a *app) names(ctx context.Context, tags bool) []string {
 	var names []string
-	err := a.reading(func(s *session) error {
+	err := a.reading(ctx, func(s *session) error {
 		branches, err := s.e.Branches(ctx)
 		if err != nil {
 			return err

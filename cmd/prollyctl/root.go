@@ -26,7 +26,7 @@ the empty tree. What is only staged has no root yet.`,
 		ValidArgsFunction: a.completeRefs,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			return a.reading(func(s *session) error {
+			return a.reading(ctx, func(s *session) error {
 				r, err := s.committed(ctx, optional(args, 0))
 				if err != nil {
 					return err

@@ -77,7 +77,7 @@ func (a *app) scan(ctx context.Context, o scanOptions) error {
 		return err
 	}
 	r.Reverse = o.reverse
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		return s.view(ctx, o.ref, func(v view) error {
 			p := s.entries(ctx)
 			p.keysOnly = o.keys

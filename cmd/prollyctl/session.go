@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/djson"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
@@ -20,23 +21,61 @@ type session struct {
 
 // reading opens the store without being able to change it (C2), calls f and
 // closes it.
-func (a *app) reading(f func(*session) error) error {
-	return a.open(&engine.Options{ReadOnly: true, MustExist: true}, f)
+func (a *app) reading(ctx context.Context, f func(*session) error) error {
+	return a.open(ctx, &engine.Options{ReadOnly: true, MustExist: true}, f)
 }
 
 // writing opens the store, which must be there, calls f and closes it.
-func (a *app) writing(f func(*session) error) error {
-	return a.open(&engine.Options{MustExist: true}, f)
+func (a *app) writing(ctx context.Context, f func(*session) error) error {
+	return a.open(ctx, &engine.Options{MustExist: true}, f)
 }
 
-func (a *app) open(o *engine.Options, f func(*session) error) error {
-	e, err := engine.Open(a.store, o)
+func (a *app) open(ctx context.Context, o *engine.Options, f func(*session) error) error {
+	e, err := a.engine(ctx, o)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", a.store, err)
+		return err
 	}
 	err = f(&session{a, e})
 	return also(err, e.Close())
 }
+
+// While another process holds the store, opening it is tried again for a
+// while: commands that follow each other closely, or stand in one pipe, need no
+// care.
+const (
+	lockedFor   = 2 * time.Second
+	lockedRetry = 20 * time.Millisecond
+)
+
+func (a *app) engine(ctx context.Context, o *engine.Options) (*engine.Engine, error) {
+	for until := time.Now().Add(lockedFor); ; {
+		e, err := engine.Open(a.store, o)
+		switch {
+		case err == nil:
+			return e, nil
+		case errors.Is(err, engine.ErrNoStore):
+			return nil, storeError{fmt.Sprintf("there is no store in %s", a.store), err}
+		case !errors.Is(err, engine.ErrLocked):
+			return nil, fmt.Errorf("store %s: %w", a.store, err)
+		case time.Now().After(until):
+			return nil, storeError{fmt.Sprintf("the store in %s is in use by another process", a.store), err}
+		}
+		select {
+		case <-time.After(lockedRetry):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// storeError says in a few words why a store cannot be opened.
+type storeError struct {
+	what string
+	err  error
+}
+
+func (e storeError) Error() string { return e.what }
+func (e storeError) Unwrap() error { return e.err }
 
 // also adds the error of what had to be done besides; without one, err stays the
 // very same.

@@ -37,7 +37,7 @@ bytes. The exit status is 1 when there is no such block in the store.`,
 }
 
 func (a *app) show(ctx context.Context, arg string, raw bool) error {
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		c, err := s.named(ctx, arg)
 		if err != nil {
 			return err

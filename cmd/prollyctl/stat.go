@@ -48,7 +48,7 @@ type statInfo struct {
 }
 
 func (a *app) stat(ctx context.Context, ref string) error {
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		info, err := s.measure(ctx, ref)
 		if err != nil {
 			return err

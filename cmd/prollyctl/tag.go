@@ -45,9 +45,9 @@ func (a *app) tags(ctx context.Context, args []string, o tagOptions) error {
 		return usagef("-d takes one NAME")
 	}
 	if len(args) == 0 {
-		return a.reading(func(s *session) error { return s.listTags(ctx) })
+		return a.reading(ctx, func(s *session) error { return s.listTags(ctx) })
 	}
-	return a.writing(func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		if o.remove {
 			return s.deleteTag(ctx, args[0])
 		}

@@ -68,7 +68,7 @@ func (a *app) tree(ctx context.Context, ref string, o treeOptions) error {
 	if o.width < 0 {
 		return usagef("--width %d is below 0", o.width)
 	}
-	return a.reading(func(s *session) error {
+	return a.reading(ctx, func(s *session) error {
 		r, err := s.committed(ctx, ref)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package rows
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 
@@ -57,7 +56,7 @@ func Read(name string, r io.Reader, f Format, o Options) iter.Seq2[prolly.Entry,
 func locate(name string, line int, err error) error {
 	var failed readError
 	if errors.As(err, &failed) {
-		return fmt.Errorf("read %s: %w", name, failed.error)
+		return failed.error // it names the file
 	}
 	return &LineError{File: name, Line: line, Err: err}
 }
