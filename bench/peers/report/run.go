@@ -1,0 +1,141 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/peer"
+)
+
+// Run is all that was measured at once, and where.
+type Run struct {
+	N, Reps    int
+	Seed       uint64
+	CacheBytes int64
+	Args       []string
+	Machine    Machine
+	Peers      []Peer
+	Cells      []Cell
+	Took       time.Duration
+}
+
+// Peer is what a report tells of a peer.
+type Peer struct {
+	Name, About, Module, Version, Format string
+	Ours                                 bool
+	MaxReps                              int
+}
+
+// DescribePeer adds the version that this program is built with.
+func DescribePeer(p peer.Peer) Peer {
+	return Peer{
+		Name: p.Name, About: p.About, Module: p.Module, Version: moduleVersion(p.Module),
+		Format: p.Format, Ours: p.Ours, MaxReps: p.MaxReps,
+	}
+}
+
+// Cell is one process's result.
+type Cell struct {
+	Peer, Workload string
+	Rep            int
+	cell.Result
+	Failure string // why there is none
+}
+
+// Brief is the result in a few words.
+func (c Cell) Brief() string {
+	switch {
+	case c.Failure != "":
+		return "FAILED: " + c.Failure
+	case c.Unable:
+		return "–"
+	}
+	var words []string
+	for _, r := range rows {
+		if v, ok := c.Figures[r.id]; ok && r.brief {
+			words = append(words, fmt.Sprintf("%s %s %s", r.id, r.format(v), r.unit))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// Err tells of failed cells and of wrong results.
+func (r *Run) Err() error {
+	var errs []error
+	for _, c := range r.Cells {
+		if c.Failure != "" {
+			errs = append(errs, fmt.Errorf("%s on %s: %s", c.Workload, c.Peer, c.Failure))
+		}
+	}
+	for _, w := range r.wrongs() {
+		errs = append(errs, errors.New(w.String()))
+	}
+	return errors.Join(errs...)
+}
+
+// wrong is a cell whose result differs from what others got.
+type wrong struct {
+	cell *Cell
+	what string
+}
+
+func (w wrong) String() string {
+	return fmt.Sprintf("%s on %s: %s is not what the other peers have", w.cell.Workload, w.cell.Peer, w.what)
+}
+
+// wrongs compares digests with those of the first peer that has one, and roots
+// within a format.
+func (r *Run) wrongs() []wrong {
+	var found []wrong
+	right := map[string]string{}
+	for i := range r.byPeer() {
+		c := r.byPeer()[i]
+		for _, name := range slices.Sorted(maps.Keys(c.Digests)) {
+			if !agrees(right, "digest "+name, c.Digests[name]) {
+				found = append(found, wrong{c, "the digest of " + name})
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Roots)) {
+			if !agrees(right, "root "+r.peer(c.Peer).Format+" "+name, c.Roots[name]) {
+				found = append(found, wrong{c, "the root of " + name})
+			}
+		}
+	}
+	return found
+}
+
+// agrees tells whether a value is what was seen under its name before.
+func agrees(right map[string]string, name, value string) bool {
+	want, seen := right[name]
+	if !seen {
+		right[name] = value
+	}
+	return !seen || want == value
+}
+
+// byPeer lists the cells in the order of their peers.
+func (r *Run) byPeer() []*Cell {
+	var cells []*Cell
+	for _, p := range r.Peers {
+		for i := range r.Cells {
+			if r.Cells[i].Peer == p.Name {
+				cells = append(cells, &r.Cells[i])
+			}
+		}
+	}
+	return cells
+}
+
+func (r *Run) peer(name string) Peer {
+	for _, p := range r.Peers {
+		if p.Name == name {
+			return p
+		}
+	}
+	return Peer{}
+}
