@@ -40,20 +40,21 @@ const (
 // with a sync each.
 func putRoot(e *env) error {
 	n := e.spec.N
-	entries := e.data.Entries(n, n+rootRounds+syncRounds)
+	plain, synced := min(rootRounds, n), min(syncRounds, n)
+	entries := e.data.Entries(n, n+plain+synced)
 	return e.with(func(s peer.Store) error {
 		var root []byte
 		write := func(x []dataset.Entry) (err error) {
 			root, err = s.Batch(e.ctx, x)
 			return err
 		}
-		times, err := e.each(entries[:rootRounds], write)
+		times, err := e.each(entries[:plain], write)
 		if err != nil {
 			return err
 		}
 		e.figure("putroot", quantile(times, 0.5))
 		e.root("put one by one", root)
-		times, err = e.each(entries[rootRounds:], func(x []dataset.Entry) error {
+		times, err = e.each(entries[plain:], func(x []dataset.Entry) error {
 			if err := write(x); err != nil {
 				return err
 			}

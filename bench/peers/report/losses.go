@@ -1,34 +1,40 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// losses says in which rows ours is behind whom: engine behind raw Pebble and
-// behind Dolt, the datastore behind other datastores.
+// losses says in which rows ours is behind whom: behind raw Pebble, behind Dolt,
+// and the datastore behind the other one on Pebble.
 func (r *Run) losses(f figures) []string {
 	var found []string
 	for _, w := range rows {
+		var behind []string
 		name, x, ok := r.ours(f, w)
 		if ok && x < 1 {
-			found = append(found, fmt.Sprintf("%s: %s has %s of raw Pebble's", w.name, name, number(x)))
+			behind = append(behind, fmt.Sprintf("%s has %s of raw Pebble's speed", name, number(x)))
 		}
 		if dolt := w.bestDolt(); ok && x < dolt {
-			found = append(found, fmt.Sprintf("%s: %s has %s of Dolt's ratio †", w.name, name, number(x/dolt)))
+			behind = append(behind, fmt.Sprintf("%s of Dolt's †", number(x/dolt)))
 		}
-		found = append(found, r.lossesTo(f, w, "go-ds-pebble", "prollyds")...)
+		if x, ok := f.direct(w, "prollyds", "go-ds-pebble"); ok && x < 1 {
+			behind = append(behind, fmt.Sprintf("prollyds has %s of go-ds-pebble's", number(x)))
+		}
+		if behind != nil {
+			found = append(found, fmt.Sprintf("%s: %s", w.name, strings.Join(behind, "; ")))
+		}
 	}
 	return found
 }
 
-// lossesTo compares two peers directly.
-func (r *Run) lossesTo(f figures, w row, them, us string) []string {
+// direct is how much better one peer is than another; ok is false when one of
+// them has no figure.
+func (f figures) direct(w row, us, them string) (ratio float64, ok bool) {
 	a, ok := f[w.id][us]
 	b, okThem := f[w.id][them]
 	if !ok || !okThem || a.mid == 0 || b.mid == 0 {
-		return nil
+		return 0, false
 	}
-	x := w.better(a.mid, b.mid)
-	if x >= 1 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s: %s has %s of %s's", w.name, us, number(x), them)}
+	return w.better(a.mid, b.mid), true
 }

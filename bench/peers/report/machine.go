@@ -34,7 +34,7 @@ func ThisMachine(dir string) Machine {
 		System:     runtime.GOOS + "/" + runtime.GOARCH + " " + output("uname", "-r"),
 		FileSystem: output("stat", "-f", "-c", "%T", dir),
 		Go:         runtime.Version(),
-		Revision:   output("git", "describe", "--always", "--dirty"),
+		Revision:   output("git", "rev-parse", "--short=12", "HEAD"),
 		Date:       time.Now().UTC().Format(time.DateOnly),
 		Load:       firstWord("/proc/loadavg"),
 	}
@@ -89,8 +89,8 @@ func moduleVersion(path string) string {
 	}
 	for _, m := range info.Deps {
 		if m.Path == path {
-			if m.Replace != nil && m.Replace.Version == "" {
-				return "this tree"
+			if m.Replace != nil {
+				return "as it stands beside this file"
 			}
 			return m.Version
 		}

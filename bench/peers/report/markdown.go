@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"text/template"
+	"time"
 )
 
 //go:embed report.md.tmpl
@@ -17,19 +18,21 @@ func Markdown(r *Run) ([]byte, error) {
 	f := r.figures()
 	var b bytes.Buffer
 	err := parsed.Execute(&b, map[string]any{
-		"Run":      r,
-		"Command":  r.command(),
-		"CacheMiB": r.CacheBytes >> 20,
-		"Entries":  thousands(fmt.Sprint(r.N)),
-		"Minutes":  fmt.Sprintf("%.0f", r.Took.Minutes()),
-		"Ratios":   r.ratioTable(f),
-		"Verdicts": r.verdictTable(f),
-		"Counts":   r.countTable(f),
-		"Figures":  r.figureTable(f, rows),
-		"Memory":   r.figureTable(f, memory),
-		"Losses":   r.losses(f),
-		"Wrongs":   r.wrongs(),
-		"Failures": r.failures(),
+		"Run":       r,
+		"Command":   r.command(),
+		"CacheMiB":  r.CacheBytes >> 20,
+		"Entries":   thousands(fmt.Sprint(r.N)),
+		"Reps":      plural(r.Reps, "repetition"),
+		"Took":      r.Took.Round(time.Second).String(),
+		"NotAsThen": r.N != earlierN,
+		"Ratios":    r.ratioTable(f),
+		"Verdicts":  r.verdictTable(f),
+		"Counts":    r.countTable(f),
+		"Figures":   r.figureTable(f, rows),
+		"Memory":    r.figureTable(f, memory),
+		"Losses":    r.losses(f),
+		"Wrongs":    r.wrongs(),
+		"Failures":  r.failures(),
 	})
 	return b.Bytes(), err
 }
@@ -47,4 +50,11 @@ func (r *Run) failures() []Cell {
 		}
 	}
 	return found
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -24,6 +24,9 @@ type earlier struct {
 	reach                    float64 // to be reached, by that run's measure
 }
 
+// earlierN is how many entries that run had.
+const earlierN = 1_000_000
+
 const (
 	perSecond = 1e-3 // thousands
 	millions  = 1e-6

@@ -93,8 +93,7 @@ func (w wrong) String() string {
 func (r *Run) wrongs() []wrong {
 	var found []wrong
 	right := map[string]string{}
-	for i := range r.byPeer() {
-		c := r.byPeer()[i]
+	for _, c := range r.byPeer() {
 		for _, name := range slices.Sorted(maps.Keys(c.Digests)) {
 			if !agrees(right, "digest "+name, c.Digests[name]) {
 				found = append(found, wrong{c, "the digest of " + name})

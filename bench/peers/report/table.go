@@ -155,9 +155,16 @@ func (r *Run) figureTable(f figures, rows []row) *table {
 				line = append(line, nothing)
 				continue
 			}
-			line = append(line, fmt.Sprintf("%s (%s–%s)", w.format(v.mid), w.format(v.low), w.format(v.high)))
+			line = append(line, w.withSpread(v))
 		}
 		t.lines = append(t.lines, line)
 	}
 	return t
+}
+
+func (w row) withSpread(v spread) string {
+	if v.low == v.high {
+		return w.format(v.mid)
+	}
+	return fmt.Sprintf("%s (%s–%s)", w.format(v.mid), w.format(v.low), w.format(v.high))
 }

@@ -1,0 +1,27 @@
+// Command peers compares the project with other stores: same data, same cache,
+// same durability, one process for each figure, and writes BENCHMARKS.md. It is
+// a module of its own, so that the stores it compares with are no dependencies
+// of the project.
+//
+// It holds no workload, no store and no table: those are in the packages below.
+//
+//	go run . -n 1000000 -reps 3 -o ../../BENCHMARKS.md      all of it
+//	go run . -peers 'raw Pebble,engine' -workloads get      some of it
+//	go run . -workloads update -profiles /tmp               with CPU profiles
+//
+//	        plan: for each repetition, workload, peer
+//	          │
+//	          ▼ one process each: peers -cell {…}
+//	cell ── workloads ──► peer ── stores ──► engine, prollyds, Pebble, …
+//	          │
+//	          ▼ results
+//	report ── medians, ratios, digests compared ──► BENCHMARKS.md
+//
+// A new peer is a file in package peer and a line in its list; a new workload is
+// a function in package cell, a line in its list, and lines in report's rows.
+//
+// Invariants, which the tests cite:
+//
+//	C1  One process at a time, each measuring one cell.
+//	C2  A failed or wrong cell is in the report, and the exit status is 1.
+package main

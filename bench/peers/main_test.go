@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/peer"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/report"
+)
+
+// TestMain lets the test's own program be the process of a cell.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "-cell" {
+		if err := command(context.Background(), os.Args[1:], os.Stdout); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestEveryCellRunsAndAgrees(t *testing.T) {
+	dir := t.TempDir()
+	page, raw := filepath.Join(dir, "page.md"), filepath.Join(dir, "raw.json")
+	args := []string{"-n", "300", "-reps", "1", "-dir", dir, "-o", page, "-json", raw}
+	if err := command(t.Context(), args, new(bytes.Buffer)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range peer.All() {
+		if !strings.Contains(string(text), p.Name) {
+			t.Errorf("the report does not mention %s", p.Name)
+		}
+	}
+	if strings.Contains(string(text), "## Wrong or failed") {
+		t.Errorf("something is wrong or failed:\n%s", text)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "peers-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+
+	var again bytes.Buffer
+	if err := command(t.Context(), []string{"-from", raw}, &again); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again.Bytes(), text) {
+		t.Error("the report made of the results is another")
+	}
+	everyWorkloadHasFigures(t, raw)
+}
+
+// everyWorkloadHasFigures checks that each workload worked on some store of
+// ours.
+func everyWorkloadHasFigures(t *testing.T, raw string) {
+	b, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run report.Run
+	if err := json.Unmarshal(b, &run); err != nil {
+		t.Fatal(err)
+	}
+	ours := map[string]int{}
+	for _, c := range run.Cells {
+		if c.Peer == "engine" || c.Peer == "prollyds" {
+			ours[c.Workload] += len(c.Figures)
+		}
+	}
+	for workload, n := range ours {
+		if n == 0 {
+			t.Errorf("%s: no figure of ours", workload)
+		}
+	}
+}
+
+func TestFailureIsAnError(t *testing.T) {
+	args := []string{"-n", "10", "-reps", "1", "-dir", t.TempDir(), "-limit", "1ns", "-peers", "raw Pebble", "-workloads", "sorted"}
+	var out bytes.Buffer
+	err := command(t.Context(), args, &out)
+	if err == nil || !strings.Contains(err.Error(), "took longer") {
+		t.Errorf("a cell that takes too long: %v", err)
+	}
+	if !strings.Contains(out.String(), "sorted on raw Pebble: took longer") && !strings.Contains(out.String(), "took longer than 1ns") {
+		t.Errorf("the report does not tell:\n%s", &out)
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"-n", "0"}, {"-reps", "0"}, {"-peers", "nobody"}, {"-workloads", "sleep"}, {"more"}, {"-cell", "{"},
+	} {
+		if err := command(t.Context(), args, new(bytes.Buffer)); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+}
