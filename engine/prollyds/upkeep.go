@@ -105,10 +105,13 @@ func (d *Datastore) Check(ctx context.Context) error {
 
 func (d *Datastore) checkExpiries(ctx context.Context, report func(engine.Problem)) error {
 	m, release, err := d.at(ctx)
-	if err != nil || m.side == nil {
+	if err != nil {
 		return err
 	}
 	defer release()
+	if m.side == nil {
+		return nil
+	}
 	for e, err := range m.side.Range(ctx, prolly.Range{From: allKeys().lo, To: allKeys().hi}) {
 		if err != nil {
 			return err
