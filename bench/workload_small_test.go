@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"flag"
+	"testing"
+)
+
+// TestN3EveryWorkloadRuns runs each of them once on a small store.
+func TestN3EveryWorkloadRuns(t *testing.T) {
+	const n = 2_000
+	oneIteration(t)
+	for _, s := range subjects {
+		can, err := abilities(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range can {
+			if r := testing.Benchmark(func(b *testing.B) { w.run(b, s, n) }); r.N == 0 {
+				t.Errorf("N3 violated; to see why: go test ./bench -run '^$' -bench %s/%s -sizes 2k -benchtime 1x", s.name, w.name)
+			}
+		}
+	}
+}
+
+// oneIteration makes testing.Benchmark run its function once, until the test
+// ends.
+func oneIteration(t *testing.T) {
+	const name = "test.benchtime"
+	before := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, "1x"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := flag.Set(name, before); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSizes(t *testing.T) {
+	before := *sizeList
+	defer func() { *sizeList = before }()
+	*sizeList = "100k,1M,250"
+	n, err := sizes()
+	if err != nil || len(n) != 3 || n[0] != 100_000 || n[1] != 1_000_000 || n[2] != 250 {
+		t.Errorf("%s: %v, %v", *sizeList, n, err)
+	}
+	for _, x := range n {
+		*sizeList = sizeName(x)
+		if again, err := sizes(); err != nil || again[0] != x {
+			t.Errorf("%d is named %s", x, *sizeList)
+		}
+	}
+	for _, bad := range []string{"", "x", "0", "1G", "-5k"} {
+		*sizeList = bad
+		if _, err := sizes(); err == nil {
+			t.Errorf("%q is taken for %v", bad, n)
+		}
+	}
+}
