@@ -57,14 +57,20 @@ func (a *app) run(ctx context.Context, args []string) int {
 const rootLong = `prollyctl works on a prolly store: a versioned, verifiable key/value store.
 
 A REF names a version: a branch (its last commit), branch~n (n commits before
-it), a tag, the CID of a commit, or the CID of a root. Where a command has no
-REF it means the branch of --branch as it is now, with what is staged on it.
+it), a tag, the CID of a commit, or the CID of a root. Without a REF commands
+work on the branch of --branch: get, scan, dump, rank, at and diff read it as it
+is now, with what is staged on it, all others look at its last commit.
+
+In JSON a key or value is a string when it is UTF-8, and otherwise
+{"/": {"bytes": "<base64>"}}; a CID is a link, {"/": "<cid>"}. As text, what a
+terminal would act on is escaped.
 
 Exit status: 0; 1 for "not found", "differs" and "problem found"; 2 for a wrong
 command line and for every failure.`
 
 // newRoot returns the command with all of its commands.
 func newRoot(a *app) *cobra.Command {
+	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use:   "prollyctl",
 		Short: "Work on a versioned, verifiable key/value store",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
 
 func newCheck(a *app) *cobra.Command {
@@ -37,7 +38,7 @@ type problemInfo struct {
 }
 
 func newProblemInfo(p engine.Problem) problemInfo {
-	info := problemInfo{Kind: p.Kind, CID: p.CID, Error: p.Err.Error()}
+	info := problemInfo{Kind: p.Kind, CID: p.CID, Error: oneLine(p.Err)}
 	if p.Branch != "" {
 		info.Branch = &p.Branch
 	}
@@ -55,9 +56,9 @@ func (a *app) check(ctx context.Context) error {
 	err := a.reading(ctx, func(s *session) error {
 		return s.e.Check(ctx, func(p engine.Problem) { r.add(newProblemInfo(p)) })
 	})
-	if errors.Is(err, engine.ErrCorrupt) || errors.Is(err, engine.ErrRollback) {
+	if errors.Is(err, engine.ErrCorrupt) || errors.Is(err, kv.ErrCorrupt) || errors.Is(err, engine.ErrRollback) {
 		// So bad that the store does not open, or the check cannot go on.
-		r.add(problemInfo{Kind: "store", Error: err.Error()})
+		r.add(problemInfo{Kind: "store", Error: oneLine(err)})
 		err = nil
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,8 +63,7 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		fmt.Fprintln(a.stderr, "prollyctl: interrupted")
 		return exitFailed
 	}
-	w := plain.NewWriter(a.stderr)
-	fmt.Fprintln(w, "prollyctl:", err)
+	fmt.Fprintln(a.stderr, "prollyctl:", plain.String(oneLine(err)))
 	if hint := a.hint(cmd, err); hint != "" {
 		fmt.Fprintln(a.stderr, hint)
 	}
@@ -71,6 +71,11 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		return exitNo
 	}
 	return exitFailed
+}
+
+// oneLine is the text of an error without line feeds.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\t' }), " ")
 }
 
 // hint says what to do about an error.
