@@ -99,7 +99,7 @@ func (p problemInfo) write(w io.Writer) {
 	if p.Branch != nil {
 		fmt.Fprintf(w, " (branch %s)", plain.String(*p.Branch))
 	}
-	fmt.Fprintf(w, ": %s\n", plain.String(p.Error))
+	fmt.Fprintf(w, ": %s\n", plain.Clean(p.Error))
 }
 
 func (r *checkReport) end() error {

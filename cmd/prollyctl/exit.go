@@ -63,7 +63,7 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		fmt.Fprintln(a.stderr, "prollyctl: interrupted")
 		return exitFailed
 	}
-	fmt.Fprintln(a.stderr, "prollyctl:", plain.String(oneLine(err)))
+	fmt.Fprintln(a.stderr, "prollyctl:", plain.Clean(oneLine(err)))
 	if hint := a.hint(cmd, err); hint != "" {
 		fmt.Fprintln(a.stderr, hint)
 	}

@@ -28,6 +28,22 @@ func Bytes(b []byte) string { return string(Append(nil, b)) }
 // String returns s, escaped.
 func String(s string) string { return string(Append(nil, []byte(s))) }
 
+// Clean returns s with all escaped that is not Safe, but backslashes as they
+// are: for messages, in which escapes stand already.
+func Clean(s string) string {
+	var dst []byte
+	for b := []byte(s); len(b) > 0; {
+		r, n := utf8.DecodeRune(b)
+		if r == '\\' {
+			dst = append(dst, '\\')
+		} else {
+			dst = appendRune(dst, r, b[:n])
+		}
+		b = b[n:]
+	}
+	return string(dst)
+}
+
 // Head returns the beginning of b, escaped, with an ellipsis when there is more
 // than about max bytes of it.
 func Head(b []byte, max int) string {

@@ -76,6 +76,12 @@ func written(t *testing.T, in []byte, piece int) string {
 	return b.String()
 }
 
+func TestClean(t *testing.T) {
+	if got := Clean("key \"\\x1b\"\x1b\n\xff"); got != `key "\x1b"\x1b\n\xff` {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestHead(t *testing.T) {
 	for _, c := range []struct {
 		in   string
