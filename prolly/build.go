@@ -3,6 +3,7 @@ package prolly
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -10,36 +11,13 @@ import (
 )
 
 // Build makes a tree of entries that strictly ascend by key, in one pass: it
-// holds a window of each level, not the entries. Entries out of order are
-// ErrUnsorted; an error of the sequence ends the build and is returned. The
-// bytes of an entry need to be valid only until the next one is asked for.
+// holds a window of each level, not the entries. What was made against the hash,
+// so that it cannot be cut in time, goes to temporary files (os.TempDir) beyond
+// 1 MiB a level. Entries out of order are ErrUnsorted; an error of the sequence
+// ends the build and is returned. The bytes of an entry need to be valid only
+// until the next one is asked for.
 func Build(ctx context.Context, ns NodeStore, sorted iter.Seq2[Entry, error]) (Tree, error) {
-	b := newBuilder(ctx, ns)
-	var last []byte
-	n := 0
-	for e, err := range sorted {
-		if err != nil {
-			return Tree{}, err
-		}
-		if n > 0 && bytes.Compare(last, e.Key) >= 0 {
-			return Tree{}, fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, n, clip(e.Key), clip(last))
-		}
-		leaf, err := storedEntry(ctx, ns, e.Key, e.Value)
-		if err != nil {
-			return Tree{}, err
-		}
-		leaf.Key = b.arena.clone(leaf.Key)
-		leaf.Value = b.arena.clone(leaf.Value)
-		leaf.Link = b.arena.clone(leaf.Link)
-		last = leaf.Key
-		if err := b.addLeaf(leaf); err != nil {
-			return Tree{}, err
-		}
-		if n++; n%1024 == 0 && ctx.Err() != nil {
-			return Tree{}, ctx.Err()
-		}
-	}
-	return b.finish()
+	return newBuilder(ctx, ns).build(sorted)
 }
 
 // clip keeps keys in messages short.
@@ -50,18 +28,57 @@ type builder struct {
 	w      nodeWriter
 	arena  arena
 	levels []*levelBuilder
+
+	spillAt uint64                   // weight of a gap held in memory
+	temp    func() (tempFile, error) // makes the files beyond
 }
 
 func newBuilder(ctx context.Context, ns NodeStore) *builder {
-	return &builder{w: nodeWriter{ctx: ctx, ns: ns}}
+	return &builder{w: nodeWriter{ctx: ctx, ns: ns}, spillAt: spillWeight, temp: openTemp}
+}
+
+// build is Build.
+func (b *builder) build(sorted iter.Seq2[Entry, error]) (t Tree, err error) {
+	defer func() {
+		if cerr := b.close(); cerr != nil {
+			err = errors.Join(err, cerr)
+		}
+	}()
+	var last []byte
+	n := 0
+	for e, err := range sorted {
+		if err != nil {
+			return Tree{}, err
+		}
+		if n > 0 && bytes.Compare(last, e.Key) >= 0 {
+			return Tree{}, fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, n, clip(e.Key), clip(last))
+		}
+		leaf, err := storedEntry(b.w.ctx, b.w.ns, e.Key, e.Value)
+		if err != nil {
+			return Tree{}, err
+		}
+		leaf.Key = b.arena.clone(leaf.Key)
+		leaf.Value = b.arena.clone(leaf.Value)
+		leaf.Link = b.arena.clone(leaf.Link)
+		last = leaf.Key
+		if err := b.addLeaf(leaf); err != nil {
+			return Tree{}, err
+		}
+		if n++; n%1024 == 0 && b.w.ctx.Err() != nil {
+			return Tree{}, b.w.ctx.Err()
+		}
+	}
+	return b.finish()
 }
 
 // levelBuilder turns the items of a level into nodes.
 type levelBuilder struct {
 	items items
 	chunk chunker
-	nodes int // written so far
-	only  child
+	spill *spill // the beginning of a heavy gap, whose end items and chunk hold
+	arena arena  // keys of children
+	nodes int    // written so far
+	only  child  // while nodes is 1
 }
 
 // level returns the builder of level l.
@@ -80,17 +97,19 @@ func (b *builder) level(l int) (*levelBuilder, error) {
 func (b *builder) addLeaf(e codec.LeafEntry) error {
 	lb, err := b.level(0)
 	if err != nil {
-		return err
+		return b.failed(err)
 	}
 	lb.items.leaf = append(lb.items.leaf, e)
 	return b.pushed(0, lb)
 }
 
+// addChild copies the key: the memory it stands in may be full of entries.
 func (b *builder) addChild(l int, c child) error {
 	lb, err := b.level(l)
 	if err != nil {
-		return err
+		return b.failed(err)
 	}
+	c.Key = lb.arena.clone(c.Key)
 	lb.items.inner = append(lb.items.inner, c.InnerEntry)
 	lb.items.hints = append(lb.items.hints, c.hint)
 	return b.pushed(l, lb)
@@ -101,17 +120,32 @@ func (b *builder) addChild(l int, c child) error {
 func (b *builder) pushed(l int, lb *levelBuilder) error {
 	i := lb.items.len() - 1
 	lb.chunk.push(priority1(l, lb.items.key(i)), lb.items.weight(i))
+	if err := b.settle(l, lb); err != nil {
+		return b.failed(err)
+	}
+	return nil
+}
+
+// settle writes the nodes of gaps that have ended, and keeps one that has not
+// from filling memory.
+func (b *builder) settle(l int, lb *levelBuilder) error {
 	for n := lb.chunk.cut(); n > 0; n = lb.chunk.cut() {
 		if err := b.gap(l, lb, n); err != nil {
 			return err
 		}
 	}
+	if lb.chunk.held() > b.spillAt {
+		return b.shed(l, lb)
+	}
 	return nil
 }
 
-// gap writes the nodes of the first n items, which end at a stage-1 cut or at
-// the end of the level.
+// gap writes the nodes of the gap that ends with the first n items in memory, at
+// a stage-1 cut or at the end of the level.
 func (b *builder) gap(l int, lb *levelBuilder, n int) error {
+	if lb.spill != nil {
+		return b.spilledGap(l, lb, n)
+	}
 	lo := 0
 	for _, hi := range lb.chunk.split(n) {
 		c, err := b.w.write(&lb.items, lo, hi)
@@ -119,16 +153,7 @@ func (b *builder) gap(l int, lb *levelBuilder, n int) error {
 			return err
 		}
 		lo = hi
-		if lb.nodes++; lb.nodes == 1 {
-			lb.only = c
-			continue
-		}
-		if lb.nodes == 2 {
-			if err := b.addChild(l+1, lb.only); err != nil {
-				return err
-			}
-		}
-		if err := b.addChild(l+1, c); err != nil {
+		if err := b.emit(l, lb, c); err != nil {
 			return err
 		}
 	}
@@ -137,19 +162,32 @@ func (b *builder) gap(l int, lb *levelBuilder, n int) error {
 	return nil
 }
 
+// emit gives a finished node to the level above, once it is clear that there
+// is one.
+func (b *builder) emit(l int, lb *levelBuilder, c child) error {
+	if lb.nodes++; lb.nodes == 1 {
+		lb.only = c
+		lb.only.Key = bytes.Clone(c.Key)
+		return nil
+	}
+	if lb.nodes == 2 {
+		if err := b.addChild(l+1, lb.only); err != nil {
+			return err
+		}
+	}
+	return b.addChild(l+1, c)
+}
+
 // finish ends every level. The first one of a single node is the root.
 func (b *builder) finish() (Tree, error) {
 	for l := 0; l < len(b.levels); l++ {
 		lb := b.levels[l]
-		for n := lb.chunk.cut(); n > 0; n = lb.chunk.cut() {
-			if err := b.gap(l, lb, n); err != nil {
-				return Tree{}, err
-			}
+		err := b.settle(l, lb)
+		if n := lb.items.len(); err == nil && n > 0 {
+			err = b.gap(l, lb, n)
 		}
-		if n := lb.items.len(); n > 0 {
-			if err := b.gap(l, lb, n); err != nil {
-				return Tree{}, err
-			}
+		if err != nil {
+			return Tree{}, b.failed(err)
 		}
 		if lb.nodes == 1 {
 			return newTree(b.w.ns, lb.only, l), nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	cid "github.com/ipfs/go-cid"
 
@@ -27,7 +28,18 @@ func (p Problem) Unwrap() error { return p.Err }
 // CheckOptions says how far a check goes.
 type CheckOptions struct {
 	Blobs bool // read and verify every value out of line too, chunking included
+
+	// MaxGap is the heaviest stretch without a stage-1 cut that is accepted, in
+	// weight; 0: any. A heavier one was made against the hash: the tree is well
+	// formed, but an edit may cost as much as the gap is large. It is reported as
+	// ErrTooLarge, and its level is not judged further. A level of one node
+	// has no gap.
+	MaxGap uint64
 }
+
+// DefaultMaxGap is the MaxGap for trees from others. By chance the longest gap
+// among 2 million entries was 12 W.
+const DefaultMaxGap = 256 * minWeight
 
 // Check reads every node of the tree around any cache and verifies all that
 // FORMAT.md asks: hashes, canonical form, levels, first keys, sums, weights,
@@ -170,13 +182,35 @@ func (c *checker) cuts(a Addr, n *Node) error {
 		c.key = n.AppendKey(c.key[:0], i)
 		l.chunk.push(priority1(l.level, c.key), n.ItemWeight(i))
 		for k := l.chunk.cut(); k > 0; k = l.chunk.cut() {
+			if l.chunk.offset(k)-l.chunk.origin > c.maxGap() {
+				return c.heavy(l, a.Hash)
+			}
 			if !l.settle(k) {
 				l.blind = true
 				return c.problem(a.Hash, n.AppendKey(nil, 0), nil, "%w: level %d is not cut where the rule cuts it, here or just before", ErrCorrupt, l.level)
 			}
 		}
+		// What stage 1 may still cut lies less than W back.
+		if w := l.chunk.weight(); w > minWeight && w-minWeight > c.maxGap() {
+			return c.heavy(l, a.Hash)
+		}
 	}
 	return nil
+}
+
+// maxGap is MaxGap as the check needs it.
+func (c *checker) maxGap() uint64 {
+	if c.o.MaxGap == 0 {
+		return math.MaxUint64
+	}
+	return max(c.o.MaxGap, maxWeight)
+}
+
+// heavy reports a gap beyond MaxGap and gives up the level.
+func (c *checker) heavy(l *levelCheck, h codec.Hash) error {
+	l.blind = true
+	l.chunk, l.starts = chunker{}, nil
+	return c.problem(h, nil, nil, "%w: a stage-1 gap of level %d weighs more than %d", ErrTooLarge, l.level, c.maxGap())
 }
 
 // settle compares the cuts among the first k items with the stored ones.
@@ -205,6 +239,12 @@ func (c *checker) ends(t Tree) error {
 		}
 		ok := true
 		if n := l.chunk.len(); n > 0 {
+			if l.chunk.weight() > c.maxGap() {
+				if err := c.heavy(l, t.root.Hash); err != nil {
+					return err
+				}
+				continue
+			}
 			ok = l.settle(n) && len(l.starts) == 0
 		}
 		if i < t.level && l.nodes == 1 {

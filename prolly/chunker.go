@@ -12,9 +12,10 @@ package prolly
 // A cut is certain as soon as what was pushed reaches W past it: the next item
 // is then outside its window, and if there is none the end is far enough.
 type chunker struct {
-	off   []uint64 // where item i begins, from the origin of the first chunker use
-	p1    []uint64
-	total uint64 // where the next item would begin
+	off    []uint64 // where item i begins, from the origin of the first chunker use
+	p1     []uint64
+	origin uint64 // where the gap begins: off[0], unless items were shed
+	total  uint64 // where the next item would begin
 
 	window []rival // items that may still be a cut or beat one: p1 ascends
 	head   int     // first live element of window
@@ -38,15 +39,18 @@ type rival struct {
 
 // reset prepares for a new origin, keeping the buffers.
 func (c *chunker) reset(large bool) {
-	c.off, c.p1, c.total = c.off[:0], c.p1[:0], 0
+	c.off, c.p1, c.origin, c.total = c.off[:0], c.p1[:0], 0, 0
 	c.window, c.head, c.cuts = c.window[:0], 0, c.cuts[:0]
 	c.large = large
 }
 
 func (c *chunker) len() int { return len(c.off) }
 
-// weight of all items held.
-func (c *chunker) weight() uint64 {
+// weight of all items from the origin on.
+func (c *chunker) weight() uint64 { return c.total - c.origin }
+
+// held is the weight of the items that were not shed.
+func (c *chunker) held() uint64 {
 	if len(c.off) == 0 {
 		return 0
 	}
@@ -65,7 +69,7 @@ func (c *chunker) push(p1 uint64, weight int) {
 	for len(c.window) > c.head && c.p1[c.window[len(c.window)-1].i] > p1 {
 		c.window = c.window[:len(c.window)-1]
 	}
-	least := len(c.window) == c.head && off-c.off[0] >= minWeight
+	least := len(c.window) == c.head && off-c.origin >= minWeight
 	c.window = append(c.window, rival{i, least})
 
 	for c.head < len(c.window) && c.total-c.off[c.window[c.head].i] >= minWeight {
@@ -91,6 +95,36 @@ func (c *chunker) cut() int {
 
 // drop forgets the first n items; the next one is the new origin.
 func (c *chunker) drop(n int) {
+	c.origin = c.offset(n)
+	c.shed(n)
+}
+
+// offset is where item n begins, or would begin.
+func (c *chunker) offset(n int) uint64 {
+	if n < len(c.off) {
+		return c.off[n]
+	}
+	return c.total
+}
+
+// settled returns how many of the first items no decision of stage 1 looks at
+// any more. The last item is never among them, nor is one that may be a cut or
+// stands right before it.
+func (c *chunker) settled() int {
+	n := len(c.off)
+	if c.head < len(c.window) {
+		n = c.window[c.head].i
+	}
+	if len(c.cuts) > 0 {
+		n = min(n, c.cuts[0])
+	}
+	return max(0, n-1)
+}
+
+// shed forgets the first n items, but not the origin: they are part of the gap
+// and whoever calls keeps them. The next call of split is the caller's
+// business.
+func (c *chunker) shed(n int) {
 	c.off = c.off[:copy(c.off, c.off[n:])]
 	c.p1 = c.p1[:copy(c.p1, c.p1[n:])]
 	live := c.window[c.head:]
@@ -114,10 +148,7 @@ func (c *chunker) drop(n int) {
 // The result is valid until the next call.
 func (c *chunker) split(n int) []int {
 	c.ends = c.ends[:0]
-	end := c.total
-	if n < len(c.off) {
-		end = c.off[n]
-	}
+	end := c.offset(n)
 	if end-c.off[0] <= maxWeight {
 		return append(c.ends, n)
 	}

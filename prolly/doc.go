@@ -3,7 +3,8 @@
 // same bytes and the same root, in whatever order they came.
 //
 // It does not store anything: nodes go to and come from a [NodeStore], which
-// the caller brings. It knows no branches, commits or durability, and keeps no cache. Apply
+// the caller brings, except that [Build] puts what it cannot cut into temporary files
+// beyond 1 MiB. It knows no branches, commits or durability, and keeps no cache. Apply
 // of many edits works on several cores; no goroutine outlives a call.
 //
 // A tree of height 3, whose nodes begin where the keys say (FORMAT.md, section 3):

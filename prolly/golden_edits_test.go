@@ -219,10 +219,10 @@ type levelView struct {
 	keys   []string
 	off    []int
 	stage1 []bool
+	end    int
 }
 
 func viewLevel(t testing.TB, tree Tree, level int) (v levelView) {
-	end := 0
 	var prev *Node
 	err := tree.Walk(ctx, func(_ Addr, n *Node) error {
 		if n.Level() != level {
@@ -230,9 +230,9 @@ func viewLevel(t testing.TB, tree Tree, level int) (v levelView) {
 		}
 		for i := range n.Len() {
 			v.keys = append(v.keys, string(n.AppendKey(nil, i)))
-			v.off = append(v.off, end)
+			v.off = append(v.off, v.end)
 			v.stage1 = append(v.stage1, i == 0 && prev != nil && stage1(level, prev, n))
-			end += n.ItemWeight(i)
+			v.end += n.ItemWeight(i)
 		}
 		prev = n
 		return nil

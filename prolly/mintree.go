@@ -17,11 +17,15 @@ func (t *minTree) reset(p1 []uint64) {
 	for _, p := range p1 {
 		t.p2 = append(t.p2, priority2(p))
 	}
-	t.size = 0
-	if len(p1) < scanBelow {
+	t.index()
+}
+
+// index makes ready for t.p2 as it stands.
+func (t *minTree) index() {
+	n := len(t.p2)
+	if t.size = 0; n < scanBelow {
 		return
 	}
-	n := len(p1)
 	t.size = n
 	t.node = append(t.node[:0], make([]int32, 2*n)...)
 	for i := range n {

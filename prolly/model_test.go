@@ -110,23 +110,26 @@ func keyAt(shape string, i int) []byte {
 	return b
 }
 
-// monotoneKeys rise while their priorities fall, so that stage 1 finds no cut
+// monotoneKeys is what most tests take of fallingKeys.
+var monotoneKeys = sync.OnceValue(func() [][]byte { return fallingKeys(600) })
+
+// fallingKeys rise while their priorities fall, so that stage 1 finds no cut
 // among them: keys made against the hash.
-var monotoneKeys = sync.OnceValue(func() [][]byte {
-	const n = 600
+func fallingKeys(n int) [][]byte {
 	keys := make([][]byte, n)
+	band := math.MaxUint64 / uint64(n)
 	for i := range keys {
-		hi := math.MaxUint64 / n * uint64(n-i)
+		hi := band * uint64(n-i)
 		for nonce := 0; ; nonce++ {
 			k := fmt.Appendf(nil, "%04d-%x", i, nonce)
-			if p := priority1(0, k); p <= hi && p > hi-math.MaxUint64/n {
+			if p := priority1(0, k); p <= hi && p > hi-band {
 				keys[i] = k
 				break
 			}
 		}
 	}
 	return keys
-})
+}
 
 // value draws any kind of value: mostly short, some at the limits.
 func (s source) value() Value {
