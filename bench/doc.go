@@ -24,7 +24,6 @@
 //
 // Invariants, which the tests cite:
 //
-//	N1  The data is a function of its seed: the same on every machine.
-//	N2  A workload checks what it got; one that is wrong fails and has no figure.
-//	N3  Every workload runs, small, with the tests.
+//	N1  A workload checks what it got; one that is wrong fails and has no figure.
+//	N2  Every workload runs, small, with the tests.
 package bench

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestN3EveryWorkloadRuns runs each of them once on a small store.
-func TestN3EveryWorkloadRuns(t *testing.T) {
+// TestN2EveryWorkloadRuns runs each of them once on a small store.
+func TestN2EveryWorkloadRuns(t *testing.T) {
 	const n = 2_000
 	oneIteration(t)
 	for _, s := range subjects {
@@ -16,7 +16,7 @@ func TestN3EveryWorkloadRuns(t *testing.T) {
 		}
 		for _, w := range can {
 			if r := testing.Benchmark(func(b *testing.B) { w.run(b, s, n) }); r.N == 0 {
-				t.Errorf("N3 violated; to see why: go test ./bench -run '^$' -bench %s/%s -sizes 2k -benchtime 1x", s.name, w.name)
+				t.Errorf("N2 violated; to see why: go test ./bench -run '^$' -bench %s/%s -sizes 2k -benchtime 1x", s.name, w.name)
 			}
 		}
 	}

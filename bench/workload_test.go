@@ -150,7 +150,7 @@ func get(b *testing.B, s subject, n int) {
 		v, err := x.get(keys[i])
 		must(b, err)
 		if string(v) != string(data().Value(number, 0)) {
-			b.Fatalf("N2 violated: wrong value of %q", keys[i])
+			b.Fatalf("N1 violated: wrong value of %q", keys[i])
 		}
 	}
 	i := 0
@@ -169,13 +169,13 @@ func scan(b *testing.B, s subject, n int) {
 	var d dataset.Digest
 	must(b, x.scan(func(k, v []byte) { d.Add(k, v) }))
 	if want := digestOf(data().Sorted(n)); d.String() != want {
-		b.Fatalf("N2 violated: a scan yields %v, not %s", &d, want)
+		b.Fatalf("N1 violated: a scan yields %v, not %s", &d, want)
 	}
 	for b.Loop() {
 		got := 0
 		must(b, x.scan(func(_, _ []byte) { got++ }))
 		if got != n {
-			b.Fatalf("N2 violated: %d entries", got)
+			b.Fatalf("N1 violated: %d entries", got)
 		}
 	}
 	perSecond(b, n, "entries")
@@ -202,7 +202,7 @@ func prefix(b *testing.B, s subject, n int) {
 		got, err := x.near(keys[i%len(keys)])
 		must(b, err)
 		if got == 0 {
-			b.Fatal("N2 violated: the key itself is not found")
+			b.Fatal("N1 violated: the key itself is not found")
 		}
 		found += got
 		i++
@@ -298,12 +298,12 @@ func diff(b *testing.B, s subject, n, changed int) {
 		from, to := twoTrees(b, x, data().Updates(data().Pick(changed, n, 4), 1))
 		var stats prolly.DiffStats
 		if got := differences(b, from, to, &stats); got != changed {
-			b.Fatalf("N2 violated: %d changes, not %d", got, changed)
+			b.Fatalf("N1 violated: %d changes, not %d", got, changed)
 		}
 		b.ResetTimer()
 		for b.Loop() {
 			if got := differences(b, from, to, nil); got != changed {
-				b.Fatalf("N2 violated: %d changes, not %d", got, changed)
+				b.Fatalf("N1 violated: %d changes, not %d", got, changed)
 			}
 		}
 		b.ReportMetric(float64(stats.NodesRead), "nodes/diff")
@@ -362,7 +362,7 @@ func rank(b *testing.B, s subject, n int) {
 		e, err := t.At(ctx, place)
 		must(b, err)
 		if string(e.Key) != string(keys[i]) {
-			b.Fatalf("N2 violated: %q has rank %d, where %q stands", keys[i], place, e.Key)
+			b.Fatalf("N1 violated: %q has rank %d, where %q stands", keys[i], place, e.Key)
 		}
 	}
 	i := 0

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 )
 
@@ -38,3 +39,20 @@ func (d *Digest) String() string {
 	}
 	return hex.EncodeToString(d.h.Sum(nil)[:16])
 }
+
+// Bag sums up entries whatever their order. It tells mistakes, not forgeries.
+// The zero value is an empty one.
+type Bag struct {
+	n, sum uint64
+}
+
+// Add adds an entry.
+func (b *Bag) Add(key, value []byte) {
+	var d Digest
+	d.Add(key, value)
+	b.n++
+	b.sum += binary.LittleEndian.Uint64(d.h.Sum(nil))
+}
+
+// String returns the number of entries and their sum.
+func (b *Bag) String() string { return fmt.Sprintf("%d:%016x", b.n, b.sum) }

@@ -95,6 +95,23 @@ func TestDigestTellsListsApart(t *testing.T) {
 	}
 }
 
+func TestBagHasNoOrder(t *testing.T) {
+	e := Set{Seed: 6}.Entries(0, 3)
+	sum := func(numbers ...int) string {
+		var b Bag
+		for _, i := range numbers {
+			b.Add(e[i].Key, e[i].Value)
+		}
+		return b.String()
+	}
+	if sum(0, 1, 2) != sum(2, 0, 1) {
+		t.Error("the order plays a part")
+	}
+	if sum(0, 1) == sum(0, 2) || sum(0) == sum(0, 0) {
+		t.Error("different bags have one sum")
+	}
+}
+
 func BenchmarkEntries(b *testing.B) {
 	for b.Loop() {
 		(Set{}).Entries(0, 10_000)

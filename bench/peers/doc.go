@@ -22,6 +22,6 @@
 //
 // Invariants, which the tests cite:
 //
-//	C1  One process at a time, each measuring one cell.
+//	C1  Every peer goes through every workload, alone in its process.
 //	C2  A failed or wrong cell is in the report, and the exit status is 1.
 package main

@@ -9,9 +9,10 @@
 //	empty directory ── sorted ──► fixture ──┬── get scan query open      on it
 //	empty directory ── batched, staged      └── put update diff          on a copy
 //
+// What is timed is the store's work alone: data is made before.
+//
 // Invariants, which the tests cite:
 //
-//	M1  What is timed is the store's work alone: data is made before.
-//	M2  Each workload digests what it got or left; equal work, equal digests.
-//	M3  A workload leaves its fixture as it found it.
+//	M1  Each workload digests what it got or left; equal work, equal digests.
+//	M2  A workload leaves in its fixture what it found there.
 package cell

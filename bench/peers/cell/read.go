@@ -136,6 +136,15 @@ func query(e *env) error {
 		if !ok {
 			return ErrUnable
 		}
+		var all dataset.Bag
+		err := q.Query(e.ctx, func(key string, value []byte) error {
+			all.Add([]byte(key), value)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		e.r.Digests["queried"] = all.String()
 		return e.walk("query", func() (n int, err error) {
 			err = q.Query(e.ctx, func(key string, value []byte) error {
 				if len(key) == dataset.KeyLen && len(value) == dataset.ValueLen {

@@ -43,6 +43,9 @@ func putRoot(e *env) error {
 	plain, synced := min(rootRounds, n), min(syncRounds, n)
 	entries := e.data.Entries(n, n+plain+synced)
 	return e.with(func(s peer.Store) error {
+		if err := e.content("loaded", s); err != nil { // and it warms up
+			return err
+		}
 		var root []byte
 		write := func(x []dataset.Entry) (err error) {
 			root, err = s.Batch(e.ctx, x)

@@ -15,9 +15,10 @@
 //	                 ├ Settler        finish flushes before files are measured
 //	                 └ NodeCounter    nodes written
 //
+// Nothing waits for the disk but Sync and Close, and LoadSorted if it must.
+//
 // Invariants, which the tests cite:
 //
-//	B1  Nothing waits for the disk but Sync and Close, and LoadSorted if it must.
-//	B2  Stores of one Format have equal roots for equal content.
-//	B3  What a store yields is what was put, in key order.
+//	B1  Stores of one Format have equal roots for equal content.
+//	B2  What a store yields is what was put, in key order.
 package peer

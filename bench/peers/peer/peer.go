@@ -16,7 +16,7 @@ type Peer struct {
 	Ours    bool   // it is what the comparison is about
 	About   string // a sentence: which interface, which settings
 	Module  string // the module whose version is stated
-	Format  string // stores of one format have equal roots (B2); empty: no roots
+	Format  string // stores of one format have equal roots (B1); empty: no roots
 	MaxReps int    // for the slow; 0: as many as asked for
 
 	// Open opens the store in dir, an empty directory or one that Open and

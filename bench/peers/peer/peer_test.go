@@ -66,7 +66,7 @@ func digestOf(entries []dataset.Entry) string {
 	return d.String()
 }
 
-func TestB3WhatWasPut(t *testing.T) {
+func TestB2WhatWasPut(t *testing.T) {
 	sorted := set.Sorted(n)
 	forEach(t, func(t *testing.T, p Peer, s Store, reopen func() Store) {
 		root, err := s.Batch(t.Context(), set.Entries(0, n))
@@ -76,12 +76,12 @@ func TestB3WhatWasPut(t *testing.T) {
 		}
 		for range 2 {
 			if got, want := contentOf(t, s), digestOf(sorted); got != want {
-				t.Fatalf("B3 violated: a scan yields %s, not %s", got, want)
+				t.Fatalf("B2 violated: a scan yields %s, not %s", got, want)
 			}
 			v, err := s.Get(t.Context(), set.Key(5))
 			check(t, err)
 			if !bytes.Equal(v, set.Value(5, 0)) {
-				t.Errorf("B3 violated: Get answers %x", v)
+				t.Errorf("B2 violated: Get answers %x", v)
 			}
 			if _, err := s.Get(t.Context(), set.Key(n)); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a key that is not there: %v", err)
@@ -92,13 +92,13 @@ func TestB3WhatWasPut(t *testing.T) {
 	})
 }
 
-func TestB2OneRootWhateverTheWay(t *testing.T) {
+func TestB1OneRootWhateverTheWay(t *testing.T) {
 	roots := map[string][]byte{} // by format
 	same := func(t *testing.T, p Peer, way string, root []byte, err error) {
 		t.Helper()
 		check(t, err)
 		if want, seen := roots[p.Format]; seen && !bytes.Equal(root, want) {
-			t.Errorf("B2 violated: %s makes root %x, not %x", way, root, want)
+			t.Errorf("B1 violated: %s makes root %x, not %x", way, root, want)
 		}
 		roots[p.Format] = root
 	}
@@ -136,7 +136,7 @@ func TestB2OneRootWhateverTheWay(t *testing.T) {
 			root, err := f(t.Context(), s)
 			same(t, p, way, root, err)
 			if contentOf(t, s) != want {
-				t.Errorf("B3 violated: %s leaves something else", way)
+				t.Errorf("B2 violated: %s leaves something else", way)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestQuery(t *testing.T) {
 		}))
 		dataset.Sort(got)
 		if digestOf(got) != digestOf(set.Sorted(n)) {
-			t.Errorf("B3 violated: a query yields %d entries, or others", len(got))
+			t.Errorf("B2 violated: a query yields %d entries, or others", len(got))
 		}
 	})
 }

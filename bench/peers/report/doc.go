@@ -8,9 +8,10 @@
 //	 │                               ▲
 //	 └─ digests compared ── wrong ───┘ dropped
 //
+// Every ratio is of medians of one run; figures of another are marked.
+//
 // Invariants, which the tests cite:
 //
 //	T1  A cell whose digests differ from the first peer's has no figure.
 //	T2  A ratio above 1 is better than raw Pebble, whatever the unit.
-//	T3  Every ratio is of medians of one run; figures of another are marked.
 package report
