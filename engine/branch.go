@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,10 +99,11 @@ func (b *Branch) load(ctx context.Context, raw []byte) error {
 		return fmt.Errorf("engine: branch %q: %w", b.name, err)
 	}
 	st := &state{ref: ref, raw: raw}
-	if err := st.loadTrees(ctx, b.e.nodes); err != nil {
+	common, err := st.loadTrees(ctx, b.e.nodes)
+	if err != nil {
 		return fmt.Errorf("engine: branch %q: %w", b.name, err)
 	}
-	first := &step{layer: newLayer(ref.folded)}
+	first := &step{layer: newLayer(ref.folded, common)}
 	st.layers = []*layer{first.layer}
 	b.seq = ref.folded
 	b.step.Store(first)
@@ -112,14 +114,20 @@ func (b *Branch) load(ctx context.Context, raw []byte) error {
 	return nil
 }
 
-// loadTrees opens the trees that the record names.
-func (s *state) loadTrees(ctx context.Context, ns prolly.NodeStore) (err error) {
+// loadTrees opens the trees that the record names, and returns what the keys of
+// each begin with, as far as its root tells.
+func (s *state) loadTrees(ctx context.Context, ns *nodeStore) (common [roots][]byte, err error) {
 	for i, a := range []prolly.Addr{s.ref.tree, s.ref.side} {
+		n, err := ns.LoadNode(ctx, a)
+		if err != nil {
+			return common, err
+		}
+		common[i] = bytes.Clone(n.Prefix())
 		if s.trees[i], err = prolly.LoadAt(ctx, ns, a); err != nil {
-			return err
+			return common, err
 		}
 	}
-	return nil
+	return common, nil
 }
 
 // replay stages what stands in the log above b.seq. Records follow each other

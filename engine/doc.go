@@ -1,3 +1,49 @@
 // Package engine is a durable, versioned map made of prolly trees in a key/value
-// store: branches, staging, commits, transactions, snapshots.
+// store: branches, staged writes, folds, commits, transactions, snapshots,
+// garbage collection and checks.
+//
+// It knows nothing of datastores, replication, users or what the values mean.
+// It does not know how a store keeps blocks (package kv) nor how a tree is cut
+// into nodes (package prolly). It keeps no history unless Commit is called, and
+// does not merge branches by itself.
+//
+//	Put ─► log record ─► overlay            Get ─► overlays, newest first ─► tree ─► node cache ─► store
+//	                        │
+//	      state of a branch │ (immutable, behind an atomic pointer)
+//	      ┌─────────────────▼──────────────────────────────────┐
+//	      │ layers: [takes writes] [frozen] … [frozen]         │
+//	      │ trees:  tree, side               ref: as stored    │
+//	      └────────────────────────────────────────────────────┘
+//	fold:   freeze ─► frozen layers applied to both trees, nodes written ─► one batch: last
+//	        nodes, ref swapped, log trimmed ─► next state
+//	commit: a fold whose batch also holds a commit block, which the ref then names
+//
+// What a store holds for an engine: nodes and blobs; a ref "b/NAME" for each
+// branch (see branchRef) with its log of staging records (see record.go); a
+// ref "t/NAME" for each tag.
+//
+// Locks are taken in this order: world (entered by whoever writes, stopped by
+// the collector and by Close), Engine.opening, Branch.fold, Branch.write.
+// Readers take none of them.
+//
+// Invariants, which tests and the checker cite:
+//
+//	E1  A write is in the log before anyone sees it, and is seen from the moment
+//	    its call returns.
+//	E2  Log records of a branch are numbered without gaps; those up to ref.folded
+//	    are in the trees, so it does not matter whether they were trimmed.
+//	E3  The trees of a state with its layers over them are the content of the
+//	    branch; a fold changes the state and not the content.
+//	E4  A state never changes, but for versions added to its first layer under
+//	    numbers above all that its readers look at.
+//	E5  Blocks are committed to the store before, or with, the ref or the record
+//	    that names them.
+//	E6  A block that is read is verified against its name. One that is missing
+//	    or damaged is an error, never ErrNotFound.
+//	E7  A transaction commits only if nothing that it read has changed since it
+//	    began.
+//	E8  What a branch, tag, snapshot, moment, transaction, iterator or open value
+//	    reaches is not collected.
+//	E9  A fold that fails leaves the branch as it was; the next one does its work.
+//	E10 After Close every method answers ErrClosed, and no goroutine is left.
 package engine

@@ -108,7 +108,7 @@ func (b *Branch) freeze(ctx context.Context) error {
 	if st.layers[0].edits() == 0 {
 		return nil
 	}
-	next := &step{layer: newLayer(b.seq)}
+	next := &step{layer: newLayer(b.seq, st.layers[0].common())}
 	b.step.Load().next.Store(next)
 	b.step.Store(next)
 	b.state.Store(st.with(append([]*layer{next.layer}, st.layers...)))

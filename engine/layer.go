@@ -19,13 +19,24 @@ type layer struct {
 	base uint64        // of the last write before the layer
 }
 
-func newLayer(base uint64) *layer {
+// newLayer returns an empty layer after write number base. common is what the
+// keys of each tree are expected to begin with.
+func newLayer(base uint64, common [roots][]byte) *layer {
 	l := &layer{base: base}
 	for i := range l.over {
-		l.over[i] = newOverlay()
+		l.over[i] = newOverlay(common[i])
 	}
 	l.last.Store(base)
 	return l
+}
+
+// common is what its keys let expect of those to come. For the writer, or once
+// frozen.
+func (l *layer) common() (c [roots][]byte) {
+	for i, o := range l.over {
+		c[i] = o.beginning()
+	}
+	return c
 }
 
 // add stages an op, which nobody sees before publish.

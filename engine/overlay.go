@@ -22,11 +22,13 @@ import (
 //
 //	│ seq (2) │ kind │ value at │ value len │ older │
 //
-// prefix is the key's first 8 bytes, so that most comparisons need not fetch
-// the key. "newest version" and the links "next" are stored atomically and
+// prefix stands for the key in most comparisons, which then need not fetch it:
+// the 62 bits after the beginning that keys have in common. "newest version" and the links "next" are stored atomically and
 // last, "previous" may lag behind: an entry that it skips belongs to a write
 // that was not published when the reader began.
 type overlay struct {
+	common []byte // what most keys are expected to begin with
+
 	words arena[uint32]
 	bytes arena[byte]
 	head  uint32 // an entry before all others, without key and versions
@@ -61,8 +63,9 @@ const (
 // errOverlayFull: an overlay holds less than 2 GiB of keys and values.
 var errOverlayFull = errors.New("engine: staging is full")
 
-func newOverlay() *overlay {
-	o := &overlay{rng: 0x9e3779b97f4a7c15}
+// newOverlay returns an empty overlay for keys most of which begin with common.
+func newOverlay(common []byte) *overlay {
+	o := &overlay{common: common, rng: 0x9e3779b97f4a7c15}
 	o.head, _ = o.words.alloc(entryNext + overlayHeight)
 	for level := range o.tail {
 		o.tail[level] = o.head
@@ -83,7 +86,7 @@ type version struct {
 // add stages a version of key. seq must not be below that of any version
 // before. It copies key and data.
 func (o *overlay) add(key []byte, seq uint64, kind opKind, data []byte) error {
-	prefix := keyPrefix(key)
+	prefix := o.prefix(key)
 	e := o.seek(key, prefix)
 	v, w, err := o.newVersion(seq, kind, data)
 	if err != nil {
@@ -204,7 +207,7 @@ func (o *overlay) seek(key []byte, prefix uint64) uint32 {
 
 // ceil returns the first entry whose key is not below key, or 0. For readers.
 func (o *overlay) ceil(key []byte) (e uint32, equal bool) {
-	prefix := keyPrefix(key)
+	prefix := o.prefix(key)
 	at, known := o.head, uint32(0)
 	for level := overlayHeight - 1; level >= 0; level-- {
 		for {
@@ -229,7 +232,7 @@ func (o *overlay) ceil(key []byte) (e uint32, equal bool) {
 // floor returns the last entry whose key is below key, or o.head. A nil key is
 // above all others. For readers.
 func (o *overlay) floor(key []byte) uint32 {
-	prefix := keyPrefix(key)
+	prefix := o.prefix(key)
 	at, known := o.head, uint32(0)
 	for level := overlayHeight - 1; level >= 0; level-- {
 		for {
@@ -260,14 +263,40 @@ func (o *overlay) compare(e uint32, key []byte, prefix uint64) int {
 	return bytes.Compare(o.slice(w[entryKeyAt], w[entryKeyLen]), key)
 }
 
-// keyPrefix is the first 8 bytes of a key as a number of the same order.
-func keyPrefix(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
+// prefix is a number of the same order as the keys.
+func (o *overlay) prefix(key []byte) uint64 {
+	n := len(o.common)
+	if !bytes.HasPrefix(key, o.common) {
+		if bytes.Compare(key, o.common) < 0 {
+			return 0
+		}
+		return 2 << 62
 	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
+	return 1<<62 | first8(key[n:])>>2
+}
+
+// first8 is the first 8 bytes of b as a number of the same order.
+func first8(b []byte) uint64 {
+	if len(b) >= 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	var p [8]byte
+	copy(p[:], b)
+	return binary.BigEndian.Uint64(p[:])
+}
+
+// beginning is what the keys of the overlay have in common, as far as its
+// two ends tell; what was expected when there are not two.
+func (o *overlay) beginning() []byte {
+	if o.entries < 2 {
+		return o.common
+	}
+	a, b := o.key(o.next(o.head)), o.key(o.tail[0])
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return bytes.Clone(a[:n])
 }
 
 func (o *overlay) slice(at, n uint32) []byte {

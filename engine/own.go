@@ -21,7 +21,7 @@ func (w *ownWrites) add(e prolly.Edit) error {
 		return err
 	}
 	if w.over == nil {
-		w.over = newOverlay()
+		w.over = newOverlay(nil)
 	}
 	kind, data := opDelete, []byte(nil)
 	if !e.Delete {

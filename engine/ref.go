@@ -48,6 +48,11 @@ func (r branchRef) encode() []byte {
 		b = append(append(b, a.Hash[:]...), a.Hint[:]...)
 	}
 	b = binary.LittleEndian.AppendUint64(b, r.folded)
+	return appendCRC(b)
+}
+
+// appendCRC adds the checksum of a ref's record.
+func appendCRC(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 

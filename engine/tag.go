@@ -2,10 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 
 	cid "github.com/ipfs/go-cid"
 
@@ -15,8 +13,7 @@ import (
 // The record of a tag is │ version 1 │ CID │ CRC-32C 4 LE │.
 
 func encodeTag(c cid.Cid) []byte {
-	b := append([]byte{refV1}, c.Bytes()...)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return appendCRC(append([]byte{refV1}, c.Bytes()...))
 }
 
 func parseTag(b []byte) (cid.Cid, error) {
