@@ -57,6 +57,8 @@ require (
 	lukechampine.com/blake3 v1.4.1
 )
 
+require github.com/anishathalye/porcupine v1.0.3 // indirect
+
 require (
 	github.com/cockroachdb/datadriven v1.0.3-0.20250407164829-2945557346d5 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect

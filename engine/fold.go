@@ -29,6 +29,7 @@ type fold struct {
 	trees [roots]prolly.Tree
 	ref   branchRef // as it is to be stored
 	bulk  bool      // trees change in ways that no layer shows
+	alone bool      // the write gate is held
 }
 
 // Fold works what is staged into the tree and returns its root. It leaves no
@@ -71,6 +72,9 @@ func (b *Branch) advanceThen(ctx context.Context, more func(*fold) error, then f
 func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err error) {
 	f := &fold{b: b, w: b.e.newWriter()}
 	defer func() {
+		if f.alone {
+			b.write.unlock()
+		}
 		err = errors.Join(err, f.w.drop())
 		b.folding.done(err)
 		if err != nil {
@@ -83,12 +87,7 @@ func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
-	if err := b.freeze(ctx); err != nil {
-		return err
-	}
-	f.from = b.state.Load()
-	f.ref, f.trees = f.from.ref, f.from.trees
-	if err := f.edit(ctx); err != nil {
+	if err := f.freezeAndEdit(ctx); err != nil {
 		return err
 	}
 	if err := more(f); err != nil {
@@ -97,22 +96,45 @@ func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err
 	return f.finish(ctx)
 }
 
-// freeze makes a new layer take writes, unless nothing is in the one that
-// does.
-func (b *Branch) freeze(ctx context.Context) error {
-	if err := b.write.lock(ctx); err != nil {
+// freezeAndEdit folds all that is staged now into the fold's trees.
+func (f *fold) freezeAndEdit(ctx context.Context) error {
+	if !f.alone {
+		if err := f.b.write.lock(ctx); err != nil {
+			return err
+		}
+	}
+	f.b.freeze()
+	if !f.alone {
+		f.b.write.unlock()
+	}
+	f.from = f.b.state.Load()
+	f.ref, f.trees = f.from.ref, f.from.trees
+	return f.edit(ctx)
+}
+
+// stopWriters keeps others from staging until the fold ends, and folds what
+// they staged since it began.
+func (f *fold) stopWriters(ctx context.Context) error {
+	if err := f.b.write.lock(ctx); err != nil {
 		return err
 	}
-	defer b.write.unlock()
+	if f.alone = true; f.b.state.Load().layers[0].edits() == 0 {
+		return nil
+	}
+	return f.freezeAndEdit(ctx)
+}
+
+// freeze makes a new layer take writes, unless nothing is in the one that
+// does. Both gates are held.
+func (b *Branch) freeze() {
 	st := b.state.Load()
 	if st.layers[0].edits() == 0 {
-		return nil
+		return
 	}
 	next := &step{layer: newLayer(b.seq, st.layers[0].common())}
 	b.step.Load().next.Store(next)
 	b.step.Store(next)
 	b.state.Store(st.with(append([]*layer{next.layer}, st.layers...)))
-	return nil
 }
 
 // edit applies the frozen layers to the trees.

@@ -13,8 +13,8 @@ import (
 // Load puts many entries, in any order (ascending is fastest), later ones
 // replacing earlier ones, in bounded memory. It bypasses staging: nothing is
 // visible until it returns nil, and then everything is, durably. Edits staged
-// before it lie below the entries, those staged meanwhile above. It leaves no
-// commit. Open transactions that have read anything will conflict. Garbage is
+// before it lie below the entries, those staged meanwhile above, although their
+// writers did not see the entries. It leaves no commit. Open transactions that have read anything will conflict. Garbage is
 // not collected meanwhile. n is how many entries it took.
 func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
 	next, stop := iter.Pull2(entries)
@@ -31,9 +31,13 @@ func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error
 	return n, b.e.sync(ctx)
 }
 
-// applyAtOnce works edits into the tree without staging them.
+// applyAtOnce works edits into the tree without staging them. Other writers
+// wait meanwhile, so that the edits are one step among theirs.
 func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool) error {
 	err := b.advance(ctx, func(f *fold) (err error) {
+		if err := f.stopWriters(ctx); err != nil {
+			return err
+		}
 		f.bulk, f.w.bulk = true, true
 		for i := range edits {
 			if v := edits[i].Value; !edits[i].Delete && v.Kind() == codec.Blob {
