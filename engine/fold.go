@@ -75,6 +75,10 @@ func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err
 		if f.alone {
 			b.write.unlock()
 		}
+		if err != nil {
+			// If it cannot be found out now, the next fold will try again.
+			err = errors.Join(err, b.settle(context.WithoutCancel(ctx)))
+		}
 		err = errors.Join(err, f.w.drop())
 		b.folding.done(err)
 		if err != nil {
@@ -242,7 +246,7 @@ func (b *Branch) publish(from, next *state) {
 }
 
 // settle finds out what became of a swap that had failed: the store may have
-// done it all the same.
+// done it all the same. The fold gate is held, or the world stopped.
 func (b *Branch) settle(ctx context.Context) error {
 	if b.attempt == nil {
 		return nil

@@ -65,6 +65,10 @@ func (e *Engine) sweep(ctx context.Context, keep kv.Keep) (kv.Swept, error) {
 	if !ok {
 		return kv.Swept{}, errors.ErrUnsupported
 	}
+	// What no longer names a block must be durable before the block goes.
+	if err := e.sync(ctx); err != nil {
+		return kv.Swept{}, err
+	}
 	swept, err := s.Sweep(ctx, keep)
 	for h := range e.nodes.cache.Keys() { // also after an error, which may come half way
 		if !keep.KeepsNode(h) {

@@ -259,7 +259,10 @@ func (c *historyClient) transact() (action, bool) {
 	return a, true
 }
 
-func found(t *testing.T, key string, get func(context.Context, []byte) ([]byte, error)) string {
+// getter is the Get of whatever has one.
+type getter func(context.Context, []byte) ([]byte, error)
+
+func found(t *testing.T, key string, get getter) string {
 	v, err := get(ctx, []byte(key))
 	if err != nil {
 		want(t, err, ErrNotFound)

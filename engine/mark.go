@@ -24,6 +24,11 @@ type marker struct {
 
 // markAll marks from everything that counts. The world is stopped.
 func (m *marker) markAll() error {
+	for _, b := range m.e.opened() {
+		if err := b.settle(m.ctx); err != nil {
+			return err
+		}
+	}
 	for ref, err := range m.e.store.ListRefs(m.ctx, "") {
 		if err != nil {
 			return storeError("list refs", err)
@@ -34,9 +39,7 @@ func (m *marker) markAll() error {
 	}
 	states := m.e.pins.states()
 	for _, b := range m.e.opened() {
-		if states = append(states, b.state.Load()); b.attempt != nil {
-			states = append(states, b.attempt)
-		}
+		states = append(states, b.state.Load())
 	}
 	for _, st := range states {
 		if err := m.state(st); err != nil {

@@ -198,7 +198,8 @@ func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
 	seq := b.seq + 1
 	b.inDoubt = true // until it is known that it went well
 	if err := b.appendLog(ctx, seq, ops, w); err != nil {
-		return err
+		// If it cannot be found out now, the next write will try again.
+		return errors.Join(err, b.replay(context.WithoutCancel(ctx)))
 	}
 	l := st.layers[0]
 	for i := range ops {
