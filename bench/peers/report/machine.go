@@ -24,6 +24,12 @@ type Machine struct {
 	Load       string // how many processes wanted to run when it began
 }
 
+// Busy tells whether other work was under way when it began.
+func (m Machine) Busy() bool {
+	load, err := strconv.ParseFloat(m.Load, 64)
+	return err == nil && load > 1
+}
+
 // ThisMachine describes this one, on which the stores lie in dir. What it cannot
 // find out it leaves empty.
 func ThisMachine(dir string) Machine {

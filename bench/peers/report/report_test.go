@@ -101,6 +101,20 @@ func TestT1RootsWithinAFormat(t *testing.T) {
 	}
 }
 
+func TestABusyMachineIsSaid(t *testing.T) {
+	for load, want := range map[string]bool{"": false, "0.30": false, "7.10": true} {
+		r := sample()
+		r.Machine.Load = load
+		b, err := Markdown(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(b), "Other work ran"); got != want {
+			t.Errorf("load %q: said %v", load, got)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	for _, x := range []struct {
 		values []float64
