@@ -3,6 +3,7 @@ package prollyds
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/ipfs/go-datastore/query"
 )
@@ -37,10 +38,19 @@ type batcher struct {
 	over  bool
 }
 
-func (b *batcher) add(e query.Entry) bool {
-	b.found = append(b.found, query.Result{Entry: e})
-	b.bytes += len(e.Value)
-	if len(b.found) < b.size && b.bytes < batchBytes {
+func (b *batcher) slot() *query.Entry {
+	n := len(b.found)
+	if n == cap(b.found) {
+		b.found = slices.Grow(b.found, b.size-n)
+	}
+	return &b.found[: n+1][n].Entry
+}
+
+func (b *batcher) add() bool {
+	n := len(b.found)
+	b.found = b.found[:n+1]
+	b.bytes += len(b.found[n].Value)
+	if n+1 < b.size && b.bytes < batchBytes {
 		return true
 	}
 	b.size = min(4*b.size, maxBatch)

@@ -52,7 +52,6 @@ func (r *cursor) next() (query.Result, bool) {
 		return r.more()
 	}
 	x := r.batch[r.at]
-	r.batch[r.at] = query.Result{}
 	r.at++
 	if x.Error != nil { // who got it may not care to close
 		r.end(nil)
@@ -70,7 +69,6 @@ func (r *cursor) more() (query.Result, bool) {
 	if !r.ended.Load() {
 		if batch, ok := r.pull(); ok {
 			x := batch[0]
-			batch[0] = query.Result{}
 			r.batch, r.at = batch, 1
 			if x.Error != nil {
 				r.endLocked(nil)

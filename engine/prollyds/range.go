@@ -99,10 +99,13 @@ func (d *Datastore) eachAt(ctx context.Context, p plan, yield func(query.Entry, 
 type yielder struct {
 	d     *Datastore
 	yield func(query.Entry, error) bool
+	next  query.Entry
 	err   error
 }
 
-func (y *yielder) add(e query.Entry) bool { return y.idle() && y.yield(e, nil) }
+func (y *yielder) slot() *query.Entry { return &y.next }
+
+func (y *yielder) add() bool { return y.idle() && y.yield(y.next, nil) }
 
 func (y *yielder) idle() bool {
 	if y.d.closed.Load() {

@@ -3,6 +3,8 @@ package prollyds
 import (
 	"bytes"
 	"context"
+	"time"
+	"unsafe"
 
 	"github.com/ipfs/go-datastore/query"
 
@@ -12,8 +14,11 @@ import (
 
 // sink takes what a scan finds.
 type sink interface {
-	// add takes an entry; false ends the scan.
-	add(query.Entry) bool
+	// slot is where the next entry is to be put.
+	slot() *query.Entry
+
+	// add takes the entry that is in the slot; false ends the scan.
+	add() bool
 
 	// idle is called now and then while nothing is found; false ends the scan.
 	idle() bool
@@ -65,7 +70,7 @@ func (s *scan) inOrder(ctx context.Context, to sink) error {
 		if err != nil {
 			return err
 		}
-		x, selected, err := s.entry(ctx, e, exp, offset)
+		selected, err := s.entry(ctx, e, exp, offset, to)
 		if err != nil {
 			return err
 		}
@@ -79,59 +84,68 @@ func (s *scan) inOrder(ctx context.Context, to sink) error {
 			}
 			continue
 		}
-		if left--; !to.add(x) || left == 0 {
+		if left--; !to.add() || left == 0 {
 			return nil
 		}
 	}
 	return nil
 }
 
-// entry makes a result of an entry of the tree, and tells whether it has not
-// expired and passes the filters. Where no filter looks at them, entries that the
-// offset skips are not made.
-func (s *scan) entry(ctx context.Context, e prolly.Entry, exp *expiries, offset int) (x query.Entry, selected bool, err error) {
+// entry makes a result of an entry of the tree, in the sink's slot, and tells
+// whether it has not expired and passes the filters. Where no filter looks at
+// them, entries that the offset skips are not made.
+func (s *scan) entry(ctx context.Context, e prolly.Entry, exp *expiries, offset int, to sink) (selected bool, err error) {
+	var at time.Time
 	if exp != nil {
-		at, err := exp.at(e.Key)
+		at, err = exp.at(e.Key)
 		if err != nil || !at.IsZero() && !s.m.now.Before(at) {
-			return x, false, err
+			return false, err
 		}
-		if s.expirations {
-			x.Expiration = at
+		if !s.expirations {
+			at = time.Time{}
 		}
 	}
 	if offset > 0 && len(s.filters) == 0 {
-		return x, true, nil
+		return true, nil
 	}
-	if err := s.fill(ctx, &x, e); err != nil {
-		return x, false, err
+	x := to.slot()
+	x.Expiration = at
+	if err := s.fill(ctx, x, e); err != nil {
+		return false, err
 	}
 	for _, f := range s.filters {
-		if !f.Filter(x) {
-			return x, false, nil
+		if !f.Filter(*x) {
+			return false, nil
 		}
 	}
-	return x, true, nil
+	return true, nil
 }
 
 // fill copies key, size and, when asked for, the value.
 func (s *scan) fill(ctx context.Context, x *query.Entry, e prolly.Entry) (err error) {
-	x.Key = string(e.Key)
-	if x.Size, err = sizeOf(e.Value); err != nil || s.keysOnly {
+	if x.Size, err = sizeOf(e.Value); err != nil {
 		return err
 	}
-	x.Value, err = s.m.value(ctx, stringBytes(x.Key), e.Value)
+	switch {
+	case s.keysOnly:
+		x.Key, x.Value = string(e.Key), nil
+	case e.Value.Kind() == codec.Inline:
+		x.Key, x.Value = copyBoth(e.Key, e.Value.Bytes)
+	case e.Value.Kind() == codec.Link:
+		x.Key, x.Value = string(e.Key), e.Value.Link.Bytes()
+	default:
+		x.Key = string(e.Key)
+		x.Value, err = s.m.tree.Get(ctx, stringBytes(x.Key))
+	}
 	return err
 }
 
-// value returns a copy of the bytes of a value found under key.
-func (m moment) value(ctx context.Context, key []byte, v prolly.Value) ([]byte, error) {
-	switch v.Kind() {
-	case codec.Inline:
-		return append(make([]byte, 0, len(v.Bytes)), v.Bytes...), nil
-	case codec.Link:
-		return v.Link.Bytes(), nil
-	}
-	return m.tree.Get(ctx, key)
+// copyBoth copies a key and a value into one allocation. Nothing reaches the
+// key's bytes from the value, so that the string stays what it is whatever
+// becomes of the value.
+func copyBoth(key, value []byte) (string, []byte) {
+	b := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
+	return unsafe.String(unsafe.SliceData(b), len(key)), b[len(key):len(b):len(b)]
 }
 
 // ranked is the ability to find an entry by its number.

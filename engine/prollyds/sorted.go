@@ -25,7 +25,8 @@ func (s *scan) sorted(ctx context.Context, to sink) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !to.add(g.found[i]) {
+		*to.slot() = g.found[i]
+		if !to.add() {
 			return nil
 		}
 		g.found[i] = query.Entry{} // the taker's now
@@ -38,14 +39,17 @@ type gathering struct {
 	orders []query.Order
 	keep   int
 	found  []query.Entry
+	next   query.Entry
 }
 
 // gatherSlack is how many entries above keep are gathered at least before the
 // surplus goes.
 const gatherSlack = 1024
 
-func (g *gathering) add(e query.Entry) bool {
-	g.found = append(g.found, e)
+func (g *gathering) slot() *query.Entry { return &g.next }
+
+func (g *gathering) add() bool {
+	g.found = append(g.found, g.next)
 	if len(g.found)-g.keep >= max(g.keep, gatherSlack) {
 		g.cut()
 	}
