@@ -43,7 +43,7 @@ func (b *batcher) slot() *query.Entry {
 	if n == cap(b.found) {
 		b.found = slices.Grow(b.found, b.size-n)
 	}
-	return &b.found[: n+1][n].Entry
+	return &b.found[:n+1][n].Entry
 }
 
 func (b *batcher) add() bool {

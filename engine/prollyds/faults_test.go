@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	datastore "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
@@ -16,7 +17,7 @@ import (
 
 // The faults of go-ds-pebble, a test for each.
 
-// put sets keys to values of n bytes each, and folds them into the tree.
+// fill puts entries with values of n bytes each, and folds them into the tree.
 func fill(t testing.TB, d *Datastore, entries, n int) {
 	t.Helper()
 	for i := range entries {
@@ -193,6 +194,39 @@ func TestFaultCancelledInTheMidst(t *testing.T) {
 	}
 }
 
+// D9: who cancels and forgets leaves nothing behind.
+func TestFaultCancelledAndForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := engine.New(memkv.New(), nil)
+		must(t, err)
+		defer func() { must(t, e.Close()) }()
+		b, err := e.Branch(t.Context(), "main")
+		must(t, err)
+		d := Wrap(b)
+		fill(t, d, 100, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		for _, from := range []datastore.Read{d, must1(d.NewTransaction(ctx, true))} {
+			r, err := from.Query(ctx, query.Query{})
+			must(t, err)
+			if x, ok := r.NextSync(); !ok || x.Error != nil {
+				t.Fatal(x)
+			}
+		}
+		cancel()
+		synctest.Wait()
+		if n := d.cursors.len(); n != 0 {
+			t.Errorf("D9 violated: %d cursors left", n)
+		}
+	})
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // D2: a read that fails, at every position in turn, is reported as the last
 // result, and what comes before it is right.
 func TestFaultIteratorErrorDropped(t *testing.T) {
@@ -242,8 +276,29 @@ func TestFaultIteratorErrorDropped(t *testing.T) {
 	}
 }
 
-// restOrError reads results one by one and expects nothing after an error. It
-// leaves the results unclosed then, as Rest does.
+// D9: go-datastore's Rest does not close results after an error; nothing is
+// left of them all the same, wherever the error stands in a batch.
+func TestFaultLeakAfterError(t *testing.T) {
+	disk := memkv.NewDisk(memkv.Options{})
+	d, _ := reopened(t, disk)
+	fill(t, d, 1000, 50)
+	for at := int64(1); at < 12; at++ {
+		must(t, d.Close())
+		var s *watchedStore
+		d, s = reopened(t, disk)
+		s.failFrom(at, true)
+		r, err := d.Query(t.Context(), query.Query{})
+		must(t, err)
+		if _, err := r.Rest(); !errors.Is(err, errFault) {
+			t.Fatalf("read %d: %v", at, err)
+		}
+		if n := d.cursors.len(); n != 0 {
+			t.Errorf("D9 violated: read %d: %d cursors left", at, n)
+		}
+	}
+}
+
+// restOrError reads results one by one and expects nothing after an error.
 func restOrError(t *testing.T, d *Datastore, q query.Query) (es []query.Entry, err error) {
 	t.Helper()
 	r, err := d.Query(t.Context(), q)
