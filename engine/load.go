@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -55,17 +56,17 @@ func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool
 	return b.e.sync(ctx)
 }
 
-const (
-	// loadRun is how much of the entries is held in memory, in bytes.
-	loadRun = 64 << 20
+// loadRun is how much of the entries is held in memory, in bytes. Tests lower it.
+var loadRun = 64 << 20
 
-	// loadOverhead is about what an entry takes in a run and while it is applied,
-	// beside its key and value.
-	loadOverhead = 240
-)
+// loadOverhead is about what an entry takes in a run and while it is applied,
+// beside its key and value, in bytes.
+const loadOverhead = 240
 
 // load is a Load under way. Into an empty tree, entries are built as long as
-// they ascend. The others are gathered into runs, each of which is applied.
+// they ascend. The others are gathered into runs. Runs that follow each other
+// in key order are applied as they come; otherwise applying each would touch the
+// whole tree, so they go sorted into temporary files, and are merged at the end.
 type load struct {
 	ctx  context.Context
 	f    *fold
@@ -77,9 +78,13 @@ type load struct {
 	bytes []byte        // of the run
 	edits []prolly.Edit // of the run
 	size  int           // of the run
+
+	reached []byte // the largest key applied
+	sorted  sortedRuns
 }
 
-func (l *load) run() error {
+func (l *load) run() (err error) {
+	defer func() { err = errors.Join(err, l.sorted.close()) }()
 	if l.f.trees[theTree].Len() == 0 {
 		if err := l.build(); err != nil {
 			return err
@@ -91,7 +96,7 @@ func (l *load) run() error {
 			return err
 		}
 		if !ok {
-			return l.flush()
+			return l.finish()
 		}
 		if err := l.gather(e); err != nil {
 			return err
@@ -162,16 +167,27 @@ func (l *load) gather(e prolly.Entry) (err error) {
 			return err
 		}
 	}
-	size := len(e.Key) + len(v.Bytes)
-	if l.size+size+loadOverhead > loadRun {
+	if l.full(e.Key, v) {
 		if err := l.flush(); err != nil {
 			return err
 		}
 	}
+	l.hold(e.Key, v)
+	return nil
+}
+
+// full tells whether the run has no room for one more.
+func (l *load) full(key []byte, v prolly.Value) bool {
+	return l.size+len(key)+len(v.Bytes)+loadOverhead > loadRun
+}
+
+// hold copies an edit into the run.
+func (l *load) hold(key []byte, v prolly.Value) {
+	size := len(key) + len(v.Bytes)
 	if cap(l.bytes)-len(l.bytes) < size { // earlier edits keep the buffer they are in
 		l.bytes = make([]byte, 0, 1<<20)
 	}
-	edit := prolly.Edit{Key: l.keep(e.Key), Value: v}
+	edit := prolly.Edit{Key: l.keep(key), Value: v}
 	if v.Kind() == codec.Inline {
 		edit.Value.Bytes = l.keep(v.Bytes)
 	} else if v.Kind() == codec.Blob {
@@ -179,7 +195,6 @@ func (l *load) gather(e prolly.Entry) (err error) {
 	}
 	l.edits = append(l.edits, edit)
 	l.size += size + loadOverhead
-	return nil
 }
 
 func (l *load) keep(b []byte) []byte {
@@ -188,10 +203,61 @@ func (l *load) keep(b []byte) []byte {
 	return l.bytes[n:len(l.bytes):len(l.bytes)]
 }
 
-// flush applies the run.
-func (l *load) flush() (err error) {
+// flush applies the run, or puts it by.
+func (l *load) flush() error {
+	if len(l.edits) == 0 {
+		return nil
+	}
+	order := prolly.SortEdits(l.edits)
+	least, most := l.edits[order[0]].Key, l.edits[order[len(order)-1]].Key
+	if l.sorted.empty() && bytes.Compare(least, l.reached) > 0 {
+		l.reached = bytes.Clone(most)
+		return l.apply()
+	}
+	if err := l.sorted.add(l.edits, order); err != nil {
+		return err
+	}
+	l.clear()
+	return nil
+}
+
+func (l *load) apply() (err error) {
 	l.f.trees[theTree], err = applyThrough(l.ctx, l.f.w, l.f.trees[theTree], l.edits)
+	l.clear()
+	return err
+}
+
+func (l *load) clear() {
 	clear(l.edits)
 	l.edits, l.bytes, l.size = l.edits[:0], nil, 0
-	return err
+}
+
+// finish applies what was gathered and what was put by, the latter in key
+// order, so that each part of the tree is touched once.
+func (l *load) finish() error {
+	if l.sorted.empty() {
+		return l.apply()
+	}
+	if err := l.flush(); err != nil {
+		return err
+	}
+	for o, err := range l.sorted.merged() {
+		if err != nil {
+			return err
+		}
+		if err := l.f.b.e.ready(l.ctx); err != nil {
+			return err
+		}
+		v, err := o.kind.value(o.data)
+		if err != nil {
+			return err
+		}
+		if l.full(o.key, v) {
+			if err := l.apply(); err != nil {
+				return err
+			}
+		}
+		l.hold(o.key, v)
+	}
+	return l.apply()
 }

@@ -148,15 +148,7 @@ func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
 			return op{}, err
 		}
 	}
-	switch v.Kind() {
-	case codec.Inline:
-		o.kind, o.data = opInline, v.Bytes
-	case codec.Link:
-		o.kind, o.data = opLink, v.Link.Bytes()
-	case codec.Blob:
-		o.kind, o.data = opBlob, joinBlob(nil, v.Size, v.Blob())
-	}
-	return o, nil
+	return opOf(e.Key, v), nil
 }
 
 // haveBlob makes sure that an out-of-line value which is used again is still

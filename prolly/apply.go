@@ -104,7 +104,7 @@ func (t Tree) leafEdits(ctx context.Context, edits []Edit) (*levelEdits, error) 
 		}
 	}
 	out := &levelEdits{}
-	for _, i := range sortedEdits(edits) {
+	for _, i := range SortEdits(edits) {
 		e := &edits[i]
 		leaf := codec.LeafEntry{Key: e.Key}
 		if !e.Delete {
@@ -125,9 +125,9 @@ type sortKey struct {
 	index  int32
 }
 
-// sortedEdits returns the indices of the edits by key, the last of each key
-// only.
-func sortedEdits(edits []Edit) []int {
+// SortEdits returns the indices of the edits by key, and of several edits of
+// one key that of the last only.
+func SortEdits(edits []Edit) []int {
 	keys := make([]sortKey, len(edits))
 	sorted := true
 	for i := range edits {
