@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -91,11 +93,21 @@ func (a *app) load(ctx context.Context, file string, o loadOptions) error {
 		return err
 	}
 	defer in.Close() // it was only read
-	return a.writing(ctx, func(s *session) error {
+	limitMemory()
+	return a.loading(ctx, func(s *session) error {
 		return s.onto(ctx, func(b *engine.Branch) error {
 			return s.loadFrom(ctx, b, in, length, file, format, o)
 		})
 	})
+}
+
+// limitMemory makes the garbage collector work harder rather than let the heap
+// double over what is in use. $GOMEMLIMIT has precedence.
+func limitMemory() {
+	const heap = 256 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(heap)
+	}
 }
 
 // input opens a file, or standard input for "-", and tells its length: -1 when

@@ -30,6 +30,11 @@ func (a *app) writing(ctx context.Context, f func(*session) error) error {
 	return a.open(ctx, &engine.Options{MustExist: true}, f)
 }
 
+// loading is writing for what passes through once: the cache is small.
+func (a *app) loading(ctx context.Context, f func(*session) error) error {
+	return a.open(ctx, &engine.Options{MustExist: true, CacheBytes: 16 << 20}, f)
+}
+
 func (a *app) open(ctx context.Context, o *engine.Options, f func(*session) error) error {
 	e, err := a.engine(ctx, o)
 	if err != nil {
