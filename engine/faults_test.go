@@ -116,7 +116,7 @@ func (b *faultyBatch) Commit(ctx context.Context) error {
 func TestFaults(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		total := runFaulty(t, 0, late)
-		if total < 300 {
+		if total < 250 {
 			t.Fatalf("only %d operations", total)
 		}
 		stride := int64(1)
@@ -137,7 +137,7 @@ func runFaulty(t *testing.T, at int64, late bool) int64 {
 	f.s = shore{tree: content{}, side: content{}}
 	f.start()
 	r := rand.New(rand.NewPCG(1, 1))
-	for i := range 4 {
+	for i := range 5 {
 		f.step(stepApply(Sync, voyageEdits(r, 8)))
 		f.step(stepUpdate(NoSync, voyageEdits(r, 3)))
 		if i%2 == 0 {
