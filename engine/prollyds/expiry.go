@@ -39,31 +39,30 @@ type expiries struct {
 	next    func() (prolly.Entry, error, bool)
 	stop    func()
 	reverse bool
+	begun   bool
 	key     []byte // the walk's place; nil when it is over
 	value   []byte
 }
 
 // expiriesOf begins the walk. Its stop must be called.
-func expiriesOf(ctx context.Context, side tree, r prolly.Range) (*expiries, error) {
+func expiriesOf(ctx context.Context, side tree, r prolly.Range) *expiries {
 	next, stop := iter.Pull2(side.Range(ctx, r))
-	x := &expiries{next: next, stop: stop, reverse: r.Reverse}
-	return x, x.step()
+	return &expiries{next: next, stop: stop, reverse: r.Reverse}
 }
 
 func (x *expiries) step() error {
+	x.begun, x.key = true, nil
 	e, err, ok := x.next()
-	if !ok || err != nil {
-		x.key = nil
-		return err
+	if ok && err == nil {
+		x.key, x.value = e.Key, e.Value.Bytes
 	}
-	x.key, x.value = e.Key, e.Value.Bytes
-	return nil
+	return err
 }
 
 // at returns when key expires, the zero time when it does not. Keys must come
 // in the order of the iteration.
 func (x *expiries) at(key []byte) (time.Time, error) {
-	for x.key != nil {
+	for x.key != nil || !x.begun {
 		c := bytes.Compare(x.key, key)
 		if x.reverse {
 			c = -c
@@ -71,7 +70,7 @@ func (x *expiries) at(key []byte) (time.Time, error) {
 		if c == 0 {
 			return parseExpiry(x.value)
 		}
-		if c > 0 {
+		if c > 0 && x.begun {
 			break
 		}
 		if err := x.step(); err != nil {

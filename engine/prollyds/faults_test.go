@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	datastore "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
@@ -33,7 +34,7 @@ func fill(t testing.TB, d *Datastore, entries, n int) {
 func keyN(i int) datastore.Key { return datastore.RawKey(fmt.Sprintf("/k/%06d", i)) }
 
 func valueN(i, n int) []byte {
-	return bytes.Repeat([]byte(fmt.Sprintf("%08x", i*2654435761)), n/8+1)[:n]
+	return bytes.Repeat([]byte(fmt.Sprintf("%08x", uint32(i)*2654435761)), n/8+1)[:n]
 }
 
 func rest(t testing.TB, d datastore.Read, q query.Query) []query.Entry {
@@ -230,49 +231,56 @@ func must1[T any](v T, err error) T {
 // D2: a read that fails, at every position in turn, is reported as the last
 // result, and what comes before it is right.
 func TestFaultIteratorErrorDropped(t *testing.T) {
-	disk := memkv.NewDisk(memkv.Options{})
-	d, _ := reopened(t, disk)
-	fill(t, d, 300, 300)
-	fill(t, d, 3, 3000) // out of line
-	if err := d.PutWithTTL(t.Context(), keyN(9), valueN(9, 300), 1<<60); err != nil {
-		t.Fatal(err)
+	for name, ttl := range map[string]time.Duration{"immortal": 0, "mortal": 1 << 60} {
+		t.Run(name, func(t *testing.T) {
+			disk := memkv.NewDisk(memkv.Options{})
+			d, _ := reopened(t, disk)
+			fill(t, d, 300, 300)
+			fill(t, d, 3, 3000) // out of line
+			for i := 0; i < 300 && ttl > 0; i++ {
+				must(t, d.SetTTL(t.Context(), keyN(i), ttl))
+			}
+			_, err := d.Branch().Fold(t.Context())
+			must(t, err)
+			for _, q := range []query.Query{
+				{},
+				{KeysOnly: true, Prefix: "/k"},
+				{Orders: []query.Order{query.OrderByKeyDescending{}}, Offset: 40, Limit: 90},
+				{Orders: []query.Order{query.OrderByValue{}}},
+				{Filters: []query.Filter{query.FilterValueCompare{Op: query.NotEqual}}},
+			} {
+				want := rest(t, d, q)
+				must(t, d.Close())
+				if faults := sweepFaults(t, disk, q, want); faults < 10 {
+					t.Errorf("%v: only %d reads could fail", q, faults)
+				}
+				d, _ = reopened(t, disk)
+			}
+		})
 	}
-	if _, err := d.Branch().Fold(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, q := range []query.Query{
-		{},
-		{KeysOnly: true, Prefix: "/k"},
-		{Orders: []query.Order{query.OrderByKeyDescending{}}, Offset: 40, Limit: 90},
-		{Orders: []query.Order{query.OrderByValue{}}},
-		{Filters: []query.Filter{query.FilterValueCompare{Op: query.NotEqual}}},
-	} {
-		want := rest(t, d, q)
-		faults := 0
-		for at := int64(1); ; at++ {
-			if err := d.Close(); err != nil {
-				t.Fatal(err)
-			}
-			var s *watchedStore
-			d, s = reopened(t, disk)
-			s.failFrom(at, at%2 == 0)
-			got, err := restOrError(t, d, q)
-			failed := s.failed.Load() > 0
-			s.failFrom(0, false)
-			if failed != errors.Is(err, errFault) || !failed && err != nil {
-				t.Fatalf("D2 violated: %v, read %d failed: %v, answer: %v", q, at, failed, err)
-			}
-			if err == nil && len(got) != len(want) || len(got) > len(want) || fmt.Sprint(got) != fmt.Sprint(want[:len(got)]) {
-				t.Fatalf("D2 violated: %v, read %d: %d results of %d, error %v", q, at, len(got), len(want), err)
-			}
-			if !failed {
-				break
-			}
-			faults++
+}
+
+// sweepFaults runs a query with a fault at each read in turn, and returns how
+// many reads there were.
+func sweepFaults(t *testing.T, disk *memkv.Disk, q query.Query, want []query.Entry) (faults int) {
+	t.Helper()
+	for at := int64(1); ; at++ {
+		d, s := reopened(t, disk)
+		s.failFrom(at, at%2 == 0)
+		got, err := restOrError(t, d, q)
+		failed := s.failed.Load() > 0
+		s.failFrom(0, false)
+		if failed != errors.Is(err, errFault) || !failed && err != nil {
+			t.Fatalf("D2 violated: %v, read %d failed: %v, answer: %v", q, at, failed, err)
 		}
-		if faults < 10 {
-			t.Errorf("%v: only %d reads could fail", q, faults)
+		if err == nil && len(got) != len(want) || len(got) > len(want) || !sameEntries(got, want[:len(got)]) {
+			t.Fatalf("D2 violated: %v, read %d: %d results of %d, error %v", q, at, len(got), len(want), err)
 		}
+		must(t, d.Close())
+		if !failed {
+			return faults
+		}
+		faults++
 	}
 }
 

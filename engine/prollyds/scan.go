@@ -59,10 +59,7 @@ func (s *scan) inOrder(ctx context.Context, to sink) error {
 	if s.m.side == nil {
 		r.Limit = s.wanted()
 	} else {
-		var err error
-		if exp, err = expiriesOf(ctx, s.m.side, r); err != nil {
-			return err
-		}
+		exp = expiriesOf(ctx, s.m.side, r)
 		defer exp.stop()
 	}
 	offset, left := s.offset, s.limit
