@@ -48,7 +48,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	if flushed := a.stdout.Flush(); err == nil {
+	if flushed := a.stdout.Flush(); flushed != nil && (err == nil || err == errNo) {
 		err = flushed
 	}
 	return a.report(ctx, cmd, err)

@@ -41,7 +41,9 @@ func (a *app) init(ctx context.Context) error {
 	err := a.writing(ctx, branch)
 	if errors.Is(err, engine.ErrNoStore) {
 		info.Created = true
-		err = a.open(ctx, &engine.Options{}, branch)
+		if err = a.open(ctx, &engine.Options{}, branch); errors.Is(err, engine.ErrBadName) {
+			err = fmt.Errorf("the store was made, its branch was not: %w", err)
+		}
 	}
 	if err != nil {
 		return err

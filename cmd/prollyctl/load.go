@@ -94,7 +94,7 @@ func (a *app) load(ctx context.Context, file string, o loadOptions) error {
 	}
 	defer in.Close() // it was only read
 	limitMemory()
-	return a.loading(ctx, func(s *session) error {
+	return a.writing(ctx, func(s *session) error {
 		return s.onto(ctx, func(b *engine.Branch) error {
 			return s.loadFrom(ctx, b, in, length, file, format, o)
 		})
@@ -137,7 +137,7 @@ func (a *app) input(file string) (io.ReadCloser, int64, error) {
 
 func (s *session) loadFrom(ctx context.Context, b *engine.Branch, in io.Reader, length int64, file string, f rows.Format, o loadOptions) error {
 	if file == "-" {
-		file = "standard input"
+		file = "stdin"
 	}
 	p := s.progress(file, length)
 	n, err := b.Load(ctx, p.count(rows.Read(file, p.reader(in), f, o.rows)))

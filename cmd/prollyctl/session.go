@@ -19,20 +19,18 @@ type session struct {
 	e *engine.Engine
 }
 
+// cacheBytes is the size of the node cache: a command passes by most nodes once.
+const cacheBytes = 16 << 20
+
 // reading opens the store without being able to change it (C2), calls f and
 // closes it.
 func (a *app) reading(ctx context.Context, f func(*session) error) error {
-	return a.open(ctx, &engine.Options{ReadOnly: true, MustExist: true}, f)
+	return a.open(ctx, &engine.Options{ReadOnly: true, MustExist: true, CacheBytes: cacheBytes}, f)
 }
 
 // writing opens the store, which must be there, calls f and closes it.
 func (a *app) writing(ctx context.Context, f func(*session) error) error {
-	return a.open(ctx, &engine.Options{MustExist: true}, f)
-}
-
-// loading is writing for what passes through once: the cache is small.
-func (a *app) loading(ctx context.Context, f func(*session) error) error {
-	return a.open(ctx, &engine.Options{MustExist: true, CacheBytes: 16 << 20}, f)
+	return a.open(ctx, &engine.Options{MustExist: true, CacheBytes: cacheBytes}, f)
 }
 
 func (a *app) open(ctx context.Context, o *engine.Options, f func(*session) error) error {

@@ -120,7 +120,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	_, bar = c.onTerminal(strings.NewReader("a\t1\n"), "load", "-", "--format", "lines")
-	if !strings.Contains(bar, "standard input") {
+	if !strings.Contains(bar, "stdin") {
 		t.Errorf("%q", bar)
 	}
 	if r := c.run("load", "data.txt"); r.stderr != "" || r.status != exitOK {

@@ -14,12 +14,18 @@ func Safe(r rune) bool { return unicode.IsGraphic(r) || r == joiner }
 
 // Append appends b, escaped, to dst.
 func Append(dst, b []byte) []byte {
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		dst = appendRune(dst, r, b[:n])
-		b = b[n:]
+	from := 0
+	for i := 0; i < len(b); {
+		if c := b[i]; c >= ' ' && c < utf8.RuneSelf-1 && c != '\\' {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		dst = appendRune(append(dst, b[from:i]...), r, b[i:i+n])
+		i += n
+		from = i
 	}
-	return dst
+	return append(dst, b[from:]...)
 }
 
 // Bytes returns b, escaped.
