@@ -170,7 +170,7 @@ func (s *Store) sync(ctx context.Context) error { return s.d.Sync(ctx, ds.RawKey
 
 // Close implements kv.Store. It leaves the datastore open.
 func (s *Store) Close() error {
-	if !s.gate.Close() {
+	if !s.gate.Close(nil) {
 		return fmt.Errorf("dskv: close: %w", kv.ErrClosed)
 	}
 	defer s.giveBack()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -35,6 +36,14 @@ type script struct {
 	actions   []action
 	nodes     int // a batch writes
 	nodeBytes int // each has, about
+	made      *sync.Map
+}
+
+// madeNode is a node that was made before, because the sweeps ask for the same
+// ones again and again.
+type madeNode struct {
+	hash  codec.Hash
+	block []byte
 }
 
 // repeat is n times the actions.
@@ -48,20 +57,22 @@ func repeat(n int, actions ...action) (all []action) {
 // Scripts are the workloads that every store on a file system is swept with.
 func Scripts(open Factory) []Workload {
 	scripts := []script{
-		{"create", nil, 0, 0},
-		{"small, synced", repeat(20, actCommit, actSync), 1, 500},
-		{"small, mixed", repeat(12, actCommit, actCommit, actCommit, actSync), 3, 700},
-		{"small, never synced", repeat(40, actCommit), 2, 300},
-		{"large", repeat(3, actCommit, actCommit, actSync), 120, 2200},
-		{"reopened", repeat(4, actCommit, actSync, actCommit, actReopen, actCommit), 5, 1000},
-		{"swept", append(append(repeat(10, actCommit), actSync, actSweep), repeat(6, actCommit, actSync, actCommit, actSweep)...), 8, 1500},
+		{name: "create"},
+		{name: "small, synced", actions: repeat(20, actCommit, actSync), nodes: 1, nodeBytes: 500},
+		{name: "small, mixed", actions: repeat(12, actCommit, actCommit, actCommit, actSync), nodes: 3, nodeBytes: 700},
+		{name: "small, never synced", actions: repeat(40, actCommit), nodes: 2, nodeBytes: 300},
+		{name: "large", actions: repeat(3, actCommit, actCommit, actSync), nodes: 120, nodeBytes: 2200},
+		{name: "reopened", actions: append(repeat(4, actCommit, actSync, actCommit, actReopen, actCommit), actSync), nodes: 5, nodeBytes: 1000},
+		{name: "swept", actions: append(append(repeat(10, actCommit), actSync, actSweep), repeat(6, actCommit, actSync, actCommit, actSweep)...), nodes: 8, nodeBytes: 1500},
 	}
 	var all []Workload
 	for _, s := range scripts {
+		s.made = &sync.Map{}
 		all = append(all, Workload{
-			Name:   s.name,
-			Run:    func(fs vfs.FS, l *Ledger) error { return s.run(open, fs, l) },
-			Verify: func(fs vfs.FS, acked, begun int) error { return s.verify(open, fs, acked, begun) },
+			Name:    s.name,
+			Run:     func(fs vfs.FS, l *Ledger) error { return s.run(open, fs, l) },
+			Verify:  func(fs vfs.FS, acked, begun int) error { return s.verify(open, fs, acked, begun) },
+			Observe: func(fs vfs.FS) (string, error) { return s.observe(open, fs) },
 			Recover: func(fs vfs.FS) error {
 				st, err := open(fs)
 				if err != nil {
@@ -121,8 +132,18 @@ func (s script) run(open Factory, fs vfs.FS, l *Ledger) (err error) {
 	return nil
 }
 
-// node is the i-th node that a step writes.
+// node is the i-th node that a step writes. Its bytes must not be changed.
 func (s script) node(step, i int) (codec.Hash, []byte) {
+	key := [2]int{step, i}
+	n, ok := s.made.Load(key)
+	if !ok {
+		hash, block := s.makeNode(step, i)
+		n, _ = s.made.LoadOrStore(key, madeNode{hash, block})
+	}
+	return n.(madeNode).hash, n.(madeNode).block
+}
+
+func (s script) makeNode(step, i int) (codec.Hash, []byte) {
 	n := s.nodeBytes/2 + (step*31+i*17)%(s.nodeBytes+1)
 	block := fmt.Appendf(nil, "step %d node %d ", step, i)
 	for x := uint32(step*100_003 + i); len(block) < n; {

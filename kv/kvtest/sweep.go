@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	crashPoints = flag.Int("crashpoints", 90, "crash points to try in each crash sweep")
-	faultPoints = flag.Int("faultpoints", 150, "failing operations to try in each fault sweep")
-	flipPoints  = flag.Int("flippoints", 200, "bits to flip in each flip sweep")
+	crashPoints = flag.Int("crashpoints", 60, "crash points to try in each crash sweep")
+	faultPoints = flag.Int("faultpoints", 40, "failing operations to try in each fault sweep")
+	flipPoints  = flag.Int("flippoints", 100, "bits to flip in each flip sweep")
 	sweepSeed   = flag.Uint64("sweepseed", 0, "seed of the sweeps; 0: another each time")
 )
 
@@ -31,6 +31,11 @@ type Workload struct {
 	// the workload went through, with all steps up to acked in it and none
 	// after begun. It may write, and closes the store.
 	Verify func(fs vfs.FS, acked, begun int) error
+
+	// Observe opens what Run left, reads all of it, checks it, and closes it. It
+	// answers what it read, in any form that can be compared, or an error when
+	// anything could not be read or was found damaged; nil: damage is not tried.
+	Observe func(fs vfs.FS) (string, error)
 
 	// Recover opens the store and closes it, nothing else; nil: crashes during
 	// recovery are not tried.

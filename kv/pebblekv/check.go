@@ -41,12 +41,14 @@ type checker struct {
 }
 
 func (c *checker) check() (err error) {
-	c.checkHead()
-	if err := c.s.guard(func() error { c.snap = c.s.db.NewSnapshot(); return nil }); err != nil {
+	if err := c.checkHead(); err != nil {
+		return err
+	}
+	if err := c.s.await(func() error { c.snap = c.s.db.NewSnapshot(); return nil }); err != nil {
 		return err
 	}
 	defer func() {
-		if e := c.s.guard(c.snap.Close); err == nil {
+		if e := c.s.await(c.snap.Close); err == nil {
 			err = e
 		}
 	}()
@@ -78,13 +80,13 @@ func (c *checker) tolerate(err error) error {
 }
 
 // checkHead reads HEAD again, as a later open will.
-func (c *checker) checkHead() {
-	c.s.mu.Lock()
-	now := c.s.st
-	c.s.mu.Unlock()
-	if err := c.s.verifyHead(now); err != nil {
-		c.report(err)
+func (c *checker) checkHead() error {
+	if err := c.s.turn.take(c.ctx, c.s.failure); err != nil {
+		return err
 	}
+	now := c.s.st
+	c.s.turn.give()
+	return c.tolerate(c.s.verifyHead(now))
 }
 
 // checkState compares the state with the refs and logs.

@@ -21,7 +21,7 @@ func (b *batch) Commit(ctx context.Context) (err error) {
 		return b.s.describe("commit", err)
 	}
 	defer b.s.leave("commit", &err)
-	if err := b.s.commit(b, pb); err != nil {
+	if err := b.s.commit(ctx, b, pb); err != nil {
 		return err
 	}
 	return pb.Close()
@@ -29,18 +29,17 @@ func (b *batch) Commit(ctx context.Context) (err error) {
 
 // commit checks the batch and applies it. A batch that is refused changes
 // nothing; one that Pebble does not take stops the store.
-func (s *Store) commit(b *batch, pb *pebble.Batch) error {
+func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	switch {
 	case s.readOnly:
 		return kv.ErrReadOnly
 	case pb.Empty():
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.failure.err(); err != nil {
+	if err := s.turn.take(ctx, s.failure); err != nil {
 		return err
 	}
+	defer s.turn.give()
 	if err := s.check(&b.plan); err != nil {
 		return err
 	}
@@ -57,7 +56,7 @@ func (s *Store) commit(b *batch, pb *pebble.Batch) error {
 	next.put(op.Value)
 	err := op.Finish()
 	if err == nil {
-		err = s.db.Apply(pb, pebble.NoSync)
+		err = s.apply(pb)
 	}
 	if err != nil {
 		return s.stop(err)

@@ -21,7 +21,7 @@ func create(d directory, o Options, cache *pebble.Cache, f *failure) error {
 	if err != nil {
 		return err
 	}
-	if err := f.guard(func() error { return errors.Join(writeFirst(db), db.Close()) }); err != nil {
+	if err := f.await(func() error { return errors.Join(writeFirst(db), db.Close()) }); err != nil {
 		return err
 	}
 	if err := createHead(d.fs, tmp, slot{}); err != nil {

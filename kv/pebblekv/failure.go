@@ -1,10 +1,12 @@
 package pebblekv
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,23 +18,43 @@ import (
 // the Logger of Pebble too, because that is how Pebble says so.
 //
 // Pebble calls Fatalf when it cannot write its log or manifest, and requires
-// that Fatalf does not return. It panics here. In a call of ours the panic is
-// caught at the public border and becomes kv.ErrFailed. In one of Pebble's own
-// goroutines nobody can catch it and the process ends, as Pebble means it to; see
-// docs/decisions/0003-fail-stop.md.
+// that Fatalf does not return. In a call of ours it panics, and the panic
+// becomes kv.ErrFailed at the public border. In a goroutine of Pebble's own,
+// where a panic would end the process, it blocks for ever, with whatever locks
+// that goroutine holds; so whoever may come to wait for such a lock waits for
+// stuck as well. docs/decisions/0003-fail-stop.md has the reasons.
 type failure struct {
 	log     *slog.Logger
-	dir     string
 	cause   atomic.Pointer[error]
-	wedged  atomic.Bool   // a panic left Pebble's locks in an unknown state
-	trouble chan struct{} // a background job failed and is tried again
+	once    sync.Once
+	stuck   chan struct{} // closed when Pebble's locks are in an unknown state
+	trouble chan struct{} // a flush failed and is tried again
+	flushes int           // that failed in a row; Pebble calls with its lock held
+	broken  chan error    // of the last compaction that failed
 }
 
 func newFailure(log *slog.Logger, dir string) *failure {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &failure{log: log.With("store", dir), dir: dir, trouble: make(chan struct{}, 1)}
+	return &failure{
+		log:     log.With("store", dir),
+		stuck:   make(chan struct{}),
+		trouble: make(chan struct{}, 1),
+		broken:  make(chan error, 1),
+	}
+}
+
+// wedge notes that Pebble must not be called any more.
+func (f *failure) wedge() { f.once.Do(func() { close(f.stuck) }) }
+
+func (f *failure) wedged() bool {
+	select {
+	case <-f.stuck:
+		return true
+	default:
+		return false
+	}
 }
 
 // err is kv.ErrFailed with the cause, or nil.
@@ -54,52 +76,66 @@ func (f *failure) stop(cause error) error {
 
 // caught turns a recovered panic into the error to answer.
 func (f *failure) caught(r any) error {
-	f.wedged.Store(true)
-	if fatal, ok := r.(fatalError); ok {
-		return f.stop(fatal.error)
+	err, ok := r.(error)
+	if !ok {
+		err = fmt.Errorf("panic: %v", r)
 	}
-	if err, ok := r.(error); ok {
-		return f.stop(err)
-	}
-	return f.stop(fmt.Errorf("panic: %v", r))
+	err = f.stop(err)
+	f.wedge()
+	return err
 }
-
-// fatalError is what Fatalf panics with.
-type fatalError struct{ error }
-
-// Infof implements pebble.Logger.
-func (f *failure) Infof(format string, args ...any) {
-	if f.log.Enabled(context.Background(), slog.LevelDebug) {
-		f.log.Debug(fmt.Sprintf(format, args...))
-	}
-}
-
-// Errorf implements pebble.Logger.
-func (f *failure) Errorf(format string, args ...any) { f.log.Error(fmt.Sprintf(format, args...)) }
 
 // Fatalf implements pebble.Logger.
 func (f *failure) Fatalf(format string, args ...any) {
 	cause := fmt.Errorf(format, args...)
-	f.wedged.Store(true)
 	f.stop(cause)
-	panic(fatalError{fmt.Errorf("pebblekv: the store in %s cannot go on: %w", f.dir, cause)})
+	f.wedge()
+	if inCall() {
+		panic(cause)
+	}
+	select {}
 }
 
-// listener tells of what Pebble does by itself. A corruption that a read meets
-// is the read's error, and no reason to stop.
-func (f *failure) listener() *pebble.EventListener {
-	return &pebble.EventListener{
-		BackgroundError: func(err error) {
-			f.log.Error("background job failed, is tried again", "error", err)
-			select {
-			case f.trouble <- struct{}{}:
-			default:
-			}
-		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			f.log.Error("damaged file", "path", info.Path, "error", info.Details)
-		},
+// thisPackage is how the names of this package's functions begin.
+var thisPackage = func() string {
+	pc, _, _, _ := runtime.Caller(0)
+	name := runtime.FuncForPC(pc).Name()
+	return name[:strings.LastIndexByte(name, '/')] + "/pebblekv."
+}()
+
+// inCall tells whether it was called beneath a function of this package, all
+// of which catch panics before they call Pebble.
+func inCall() bool {
+	return beneath(func(function string) bool {
+		return strings.HasPrefix(function, thisPackage) && !strings.Contains(function, "(*failure).Fatalf")
+	})
+}
+
+// beneath tells whether a caller's caller, or one further up, is a function
+// for which is answers true.
+func beneath(is func(function string) bool) bool {
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		frame, more := frames.Next()
+		if is(frame.Function) {
+			return true
+		}
+		if !more {
+			return false
+		}
 	}
+}
+
+// halt does nothing without an error. With one it stops the store and does not
+// return.
+func (f *failure) halt(err error) {
+	if err == nil {
+		return
+	}
+	f.stop(err)
+	f.wedge()
+	select {}
 }
 
 // guard runs f, which may call Pebble, and turns a panic into an error.
@@ -121,4 +157,17 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", kv.ErrCorrupt, err)
 	}
 	return err
+}
+
+// await is guard for what may wait for a lock of Pebble's: it goes on, with
+// kv.ErrFailed, when the store is stuck.
+func (f *failure) await(call func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f.guard(call) }()
+	select {
+	case err := <-done:
+		return err
+	case <-f.stuck:
+		return f.err()
+	}
 }

@@ -1,6 +1,10 @@
 package pebblekv
 
-import "context"
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // Metrics is what the store has done since it was opened, and what it holds.
 type Metrics struct {
@@ -22,7 +26,10 @@ func (s *Store) Metrics() (m Metrics) {
 	}
 	var err error
 	defer s.leave("metrics", &err)
-	p := s.db.Metrics()
+	var p *pebble.Metrics
+	if s.await(func() error { p = s.db.Metrics(); return nil }) != nil {
+		return m
+	}
 	total := p.Total()
 	m = Metrics{
 		WrittenBytes: p.WAL.BytesIn,
@@ -46,5 +53,6 @@ func (s *Store) DiskUsage(ctx context.Context) (n uint64, err error) {
 		return 0, s.describe("disk usage", err)
 	}
 	defer s.leave("disk usage", &err)
-	return s.db.Metrics().DiskSpaceUsage() + headLen, nil
+	err = s.await(func() error { n = s.db.Metrics().DiskSpaceUsage() + headLen; return nil })
+	return n, err
 }

@@ -56,12 +56,16 @@ func open(dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openLocked(d, o)
-	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+	f := newFailure(o.Logger, d.path)
+	s, err := openLocked(d, o, f)
+	switch {
+	case err == nil:
+		s.lock = lock
+		return s, nil
+	case f.wedged(): // Pebble may still write
+		return nil, err
 	}
-	s.lock = lock
-	return s, nil
+	return nil, errors.Join(err, lock.Close())
 }
 
 // realPath is the one path of a directory, however it was spelled: locks are
@@ -80,11 +84,10 @@ func realPath(dir string) (string, error) {
 }
 
 // openLocked opens the store in a directory that is ours now.
-func openLocked(d directory, o Options) (_ *Store, err error) {
-	f := newFailure(o.Logger, d.path)
+func openLocked(d directory, o Options, f *failure) (_ *Store, err error) {
 	cache := pebble.NewCache(o.CacheBytes)
 	defer func() {
-		if err != nil {
+		if err != nil && !f.wedged() {
 			cache.Unref()
 		}
 	}()
@@ -117,36 +120,58 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 	if err != nil {
 		return nil, err
 	}
-	st, logs, err := loadState(db)
-	if err == nil {
-		err = h.compare(st)
+	var st state
+	var logs map[string]*logState
+	err = f.guard(func() (err error) {
+		if st, logs, err = loadState(db); err != nil {
+			return err
+		}
+		return h.compare(st)
+	})
+	if err != nil || !o.ReadOnly {
+		err = errors.Join(err, f.await(db.Close))
+	}
+	if err == nil && !o.ReadOnly {
+		db, err = openAgain(d.data(), &o, cache, f, st)
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if !o.ReadOnly {
-		if err := db.Close(); err != nil {
-			return nil, err
-		}
-		if db, err = openPebble(d.data(), &o, cache, f); err != nil {
-			return nil, err
-		}
-		if again, err := readState(db); err != nil || again != st {
-			return nil, errors.Join(fmt.Errorf("%w: opened twice, read two states", kv.ErrCorrupt), err, db.Close())
-		}
+		return nil, err
 	}
 	return newStore(d.path, o, db, cache, f, h, st, logs), nil
 }
 
-func openPebble(dir string, o *Options, cache *pebble.Cache, f *failure) (db *pebble.DB, err error) {
+// openAgain opens Pebble, and makes sure that it is as it was.
+func openAgain(dir string, o *Options, cache *pebble.Cache, f *failure, was state) (*pebble.DB, error) {
+	db, err := openPebble(dir, o, cache, f)
+	if err != nil {
+		return nil, err
+	}
 	err = f.guard(func() error {
-		db, err = pebble.Open(dir, o.pebbleOptions(cache, f))
+		is, err := readState(db)
+		if err == nil && is != was {
+			err = fmt.Errorf("%w: opened twice, found at batch %d and at %d", kv.ErrCorrupt, was.sequence, is.sequence)
+		}
 		return err
 	})
-	if err != nil && errors.Is(err, pebble.ErrDBDoesNotExist) {
+	if err != nil {
+		return nil, errors.Join(err, f.await(db.Close))
+	}
+	return db, nil
+}
+
+func openPebble(dir string, o *Options, cache *pebble.Cache, f *failure) (*pebble.DB, error) {
+	var opened *pebble.DB
+	err := f.await(func() (err error) {
+		opened, err = pebble.Open(dir, o.pebbleOptions(cache, f))
+		return err
+	})
+	if err == nil {
+		return opened, nil
+	}
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
 		err = fmt.Errorf("%w: %w", kv.ErrCorrupt, err) // because HEAD is there
 	}
-	return db, err
+	return nil, err
 }
 
 // directory is where a store lies, or will.

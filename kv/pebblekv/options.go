@@ -70,7 +70,7 @@ func (o *Options) orDefaults() Options {
 // came to.
 func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          markerFS{o.FS},
+		FS:                          dataFS{o.FS, f},
 		Cache:                       cache,
 		Logger:                      f,
 		EventListener:               f.listener(),

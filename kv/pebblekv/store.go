@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,11 +26,12 @@ type Store struct {
 	generation uint32        // of the ids given by this handle
 	lastNode   atomic.Uint64 // sequence of the last id given
 
-	mu   sync.Mutex // orders commits, and whatever else enters Pebble's commit pipeline
+	turn turn // orders commits, and whatever else enters Pebble's commit pipeline
+	room room
 	st   state
 	logs map[string]*logState
 
-	committed atomic.Uint64 // st.sequence, for who does not hold mu
+	committed atomic.Uint64 // st.sequence, for who has not the turn
 	durable   atomic.Uint64 // sequence in the head record
 	syncer    syncer
 	head      *head // belongs to the sync under way
@@ -53,6 +53,8 @@ func newStore(dir string, o Options, db *pebble.DB, cache *pebble.Cache, f *fail
 		cache:      cache,
 		db:         db,
 		gate:       gate.New(),
+		turn:       newTurn(),
+		room:       newRoom(o.MemTableBytes),
 		generation: st.generation + 1,
 		st:         st,
 		logs:       logs,
@@ -95,10 +97,11 @@ func (s *Store) describe(op string, err error) error {
 }
 
 // Close implements kv.Store. After a failure it closes what it can and answers
-// kv.ErrFailed; when the failure left Pebble in an unknown state the directory
-// stays locked until the process ends.
+// kv.ErrFailed; when the failure left Pebble in an unknown state it closes
+// nothing and does not wait, and the directory stays locked until the process
+// ends.
 func (s *Store) Close() error {
-	if !s.gate.Close() {
+	if !s.gate.Close(s.stuck) {
 		return s.describe("close", kv.ErrClosed)
 	}
 	var err error
@@ -108,12 +111,12 @@ func (s *Store) Close() error {
 	if failed := s.failure.err(); failed != nil {
 		err = failed
 	}
-	if s.wedged.Load() {
-		return s.describe("close", err)
+	if !s.wedged() {
+		err = errors.Join(err, s.await(s.db.Close))
 	}
-	err = errors.Join(err, s.guard(s.db.Close), s.head.close())
-	s.cache.Unref()
-	if !s.wedged.Load() {
+	if !s.wedged() {
+		err = errors.Join(err, s.head.close())
+		s.cache.Unref()
 		err = errors.Join(err, s.lock.Close())
 	}
 	if err != nil {
@@ -130,7 +133,7 @@ func (s *Store) settle() error {
 			return err
 		}
 	}
-	return s.guard(s.flush)
+	return s.flush()
 }
 
 // flush writes what is in memory to tables. A flush that fails is tried again
@@ -140,17 +143,25 @@ func (s *Store) flush() error {
 	case <-s.trouble:
 	default:
 	}
-	s.mu.Lock()
-	flushed, err := s.db.AsyncFlush()
-	s.mu.Unlock()
+	if err := s.turn.take(background, s.failure); err != nil {
+		return err
+	}
+	var flushed <-chan struct{}
+	err := s.await(func() (err error) { flushed, err = s.db.AsyncFlush(); return err })
+	s.room.fresh(0)
+	s.turn.give()
 	if err != nil {
 		return err
 	}
 	select {
 	case <-flushed:
 		return nil
+	case <-s.stuck:
+		return s.failure.err()
 	case <-s.trouble:
-		s.log.Error("closing without a flush: it failed")
+		s.log.Error("going on without a flush: it failed")
 		return nil
 	}
 }
+
+var background = context.Background()

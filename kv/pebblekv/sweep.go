@@ -2,6 +2,7 @@ package pebblekv
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
@@ -119,12 +120,39 @@ func (s *Store) reclaim(ctx context.Context) error {
 		return err
 	}
 	for _, space := range []byte{blobSpace, hashSpace, nodeSpace} {
-		err := s.guard(func() error { return s.db.Compact(ctx, []byte{space}, []byte{space + 1}, false) })
-		if err != nil {
+		if err := s.compact(ctx, space); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// compact rewrites a space without what was deleted. Pebble tries again for
+// ever when that fails; this gives up at the first failure.
+func (s *Store) compact(ctx context.Context, space byte) error {
+	select {
+	case <-s.broken:
+	default:
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() {
+		done <- s.guard(func() error { return s.db.Compact(ctx, []byte{space}, []byte{space + 1}, false) })
+	}()
+	for {
+		select {
+		case err := <-done:
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return err
+		case err := <-s.broken:
+			cancel(fmt.Errorf("compaction: %w", err))
+		case <-s.stuck:
+			return s.failure.err()
+		}
+	}
 }
 
 // deletion gathers keys to delete and commits them bit by bit. Keys given at
@@ -161,7 +189,7 @@ func (d *deletion) commit() error {
 	}
 	d.b = nil
 	return d.s.guard(func() error {
-		if err := d.s.commit(b, b.pb); err != nil {
+		if err := d.s.commit(background, b, b.pb); err != nil {
 			return err
 		}
 		return b.pb.Close()

@@ -1,6 +1,7 @@
 package pebblekv_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -24,10 +25,33 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestCrashInRecovery: nor when it crashes again while it recovers, and once
-// more.
+// TestCrashInRecovery: nor when it crashes again while it recovers.
 func TestCrashInRecovery(t *testing.T) {
 	for _, w := range kvtest.Scripts(small) {
-		t.Run(w.Name, func(t *testing.T) { kvtest.CrashSweep(t, w, kvtest.SweepOptions{Points: 3, Depth: 2}) })
+		t.Run(w.Name, func(t *testing.T) { kvtest.CrashSweep(t, w, kvtest.SweepOptions{Points: 6, Depth: *depth}) })
+	}
+}
+
+var depth = flag.Int("crashdepth", 1, "crashes in a row during recovery; 3 takes minutes")
+
+// TestFlip: a flipped bit is an error, or found by the check, or does no harm.
+func TestFlip(t *testing.T) {
+	for _, w := range kvtest.Scripts(small) {
+		t.Run(w.Name, func(t *testing.T) { kvtest.FlipSweep(t, w, kvtest.SweepOptions{}) })
+	}
+}
+
+// TestReadFault: a read error never makes an answer shorter.
+func TestReadFault(t *testing.T) {
+	for _, w := range kvtest.Scripts(small) {
+		t.Run(w.Name, func(t *testing.T) { kvtest.ReadFaultSweep(t, w, kvtest.SweepOptions{}) })
+	}
+}
+
+// TestFault: after a failed write or sync nothing acknowledged is lost (K2),
+// and the store does nothing more (P7).
+func TestFault(t *testing.T) {
+	for _, w := range kvtest.Scripts(small) {
+		t.Run(w.Name, func(t *testing.T) { kvtest.FaultSweep(t, w, kvtest.SweepOptions{}) })
 	}
 }

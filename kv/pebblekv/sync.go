@@ -58,6 +58,8 @@ func (s *Store) Sync(ctx context.Context) (err error) {
 		}
 		select {
 		case <-r.done:
+		case <-s.stuck:
+			return s.failure.err()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -74,10 +76,10 @@ func (s *Store) Sync(ctx context.Context) (err error) {
 func (s *Store) syncNow() error {
 	return s.guard(func() error {
 		reached, wait, err := s.syncLog()
-		if err == nil {
-			err = wait()
+		if err != nil {
+			return err
 		}
-		if err == nil {
+		if err = wait(); err == nil {
 			err = s.head.write(reached)
 		}
 		if err != nil {
@@ -91,17 +93,16 @@ func (s *Store) syncNow() error {
 // syncLog orders a sync of Pebble's log behind all that is committed now. The
 // wait for it needs no lock, so that commits go on meanwhile.
 func (s *Store) syncLog() (reached slot, wait func() error, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.failure.err(); err != nil {
+	if err := s.turn.take(background, s.failure); err != nil {
 		return slot{}, nil, err
 	}
+	defer s.turn.give()
 	mark := s.db.NewBatch()
 	if err := mark.LogData(nil, nil); err != nil {
-		return slot{}, nil, err
+		return slot{}, nil, s.stop(err)
 	}
 	if err := s.db.ApplyNoSyncWait(mark, pebble.Sync); err != nil {
-		return slot{}, nil, err
+		return slot{}, nil, s.stop(err)
 	}
 	wait = func() error {
 		if err := mark.SyncWait(); err != nil {
@@ -118,8 +119,12 @@ func (s *Store) verifyHead(st state) error {
 	for {
 		r, leads := s.syncer.join()
 		if !leads {
-			<-r.done
-			continue
+			select {
+			case <-r.done:
+				continue
+			case <-s.stuck:
+				return s.failure.err()
+			}
 		}
 		again := head{f: s.head.f}
 		err := again.read()

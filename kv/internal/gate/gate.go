@@ -7,7 +7,8 @@
 //
 // Invariants:
 //
-//	G1  After Close returned no call is under way and none begins.
+//	G1  After Close returned no call begins, and none is under way unless Close
+//	    gave up.
 //	G2  Entering never waits, so a call within a call is safe also while another
 //	    goroutine closes; a read lock would deadlock there.
 package gate
@@ -47,9 +48,9 @@ func (g *Gate) Leave() {
 // Closed tells whether Close was called.
 func (g *Gate) Closed() bool { return g.state.Load()&closedBit != 0 }
 
-// Close turns newcomers away and waits for the calls under way. It tells
-// whether this was the first call.
-func (g *Gate) Close() bool {
+// Close turns newcomers away and waits for the calls under way, or until
+// giveUp, which may be nil, is closed. It tells whether this was the first call.
+func (g *Gate) Close(giveUp <-chan struct{}) bool {
 	for {
 		n := g.state.Load()
 		if n&closedBit != 0 {
@@ -60,7 +61,11 @@ func (g *Gate) Close() bool {
 		}
 	}
 	for g.state.Load() != closedBit {
-		<-g.idle
+		select {
+		case <-g.idle:
+		case <-giveUp:
+			return true
+		}
 	}
 	return true
 }

@@ -25,7 +25,7 @@ func TestClose(t *testing.T) {
 				finished.Add(1)
 			})
 		}
-		if !g.Close() || g.Close() {
+		if !g.Close(nil) || g.Close(nil) {
 			t.Fatal("Close must be true once, then false")
 		}
 		if n := inside.Load(); n != 0 {
@@ -39,4 +39,15 @@ func TestClose(t *testing.T) {
 			t.Fatal("a caller was not turned away")
 		}
 	}
+}
+
+// TestGiveUp: Close leaves a call alone that never ends.
+func TestGiveUp(t *testing.T) {
+	g, giveUp := New(), make(chan struct{})
+	g.Enter()
+	close(giveUp)
+	if !g.Close(giveUp) || g.Enter() {
+		t.Fatal("not closed")
+	}
+	g.Leave()
 }
