@@ -177,7 +177,7 @@ func (b *batch) trimLog(ref string, seq uint64) error {
 		return err
 	}
 	b.ops = append(b.ops, logOp{kind: logTrim, seq: seq})
-	return b.pb.DeleteRange(logKey(ref, 0), afterLog(ref, seq), nil)
+	return nil
 }
 
 // Size implements kv.Batch.

@@ -33,7 +33,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	switch {
 	case s.readOnly:
 		return kv.ErrReadOnly
-	case pb.Empty():
+	case pb.Empty() && len(b.ops) == 0:
 		return nil
 	}
 	if err := s.turn.take(ctx, s.failure); err != nil {
@@ -46,7 +46,9 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	next := s.st
 	next.sequence++
 	next.digest.toggle(b.delta)
-	s.changeLog(b, &next.digest)
+	if err := s.changeLog(b, pb, &next.digest); err != nil {
+		return s.stop(err)
+	}
 	next.nodes += uint64(b.nodes) // two's complement: it may be less
 	if b.puts {
 		next.generation = s.generation
@@ -83,12 +85,18 @@ func (s *Store) check(p *kv.RefPlan) error {
 	return err
 }
 
+// trimOneByOne is up to how many records a trim deletes by their keys. Each
+// range deletion in a memtable makes later reads go through all of them again,
+// which a branch that is folded often would pay for with every read.
+const trimOneByOne = 1024
+
 // changeLog does to the known state of the log what the batch does to the
-// stored one. It comes before the batch is applied: when that fails the store
-// stops, and what it knows no longer matters.
-func (s *Store) changeLog(b *batch, d *digest) {
+// stored one, and adds to pb what trimming it takes. It comes before the batch is
+// applied: when that fails the store stops, and what it knows no longer
+// matters.
+func (s *Store) changeLog(b *batch, pb *pebble.Batch, d *digest) error {
 	if len(b.ops) == 0 {
-		return
+		return nil
 	}
 	ref := b.plan.Name()
 	log := s.logs[ref]
@@ -96,14 +104,21 @@ func (s *Store) changeLog(b *batch, d *digest) {
 		log = &logState{}
 		s.logs[ref] = log
 	}
-	removed := func(seq uint64) { d.toggle(recordItem(ref, seq)) }
 	for _, op := range b.ops {
+		var gone []uint64
+		removed := func(seq uint64) {
+			d.toggle(recordItem(ref, seq))
+			gone = append(gone, seq)
+		}
 		switch op.kind {
 		case logAppend:
 			log.append(op.seq)
 			d.toggle(recordItem(ref, op.seq))
 		case logTrim:
 			log.trim(op.seq, removed)
+			if err := trimLog(pb, ref, gone); err != nil {
+				return err
+			}
 		case logClear:
 			log.trim(^uint64(0), removed)
 		}
@@ -111,4 +126,18 @@ func (s *Store) changeLog(b *batch, d *digest) {
 	if log.last() == 0 {
 		delete(s.logs, ref)
 	}
+	return nil
+}
+
+// trimLog deletes records, given ascending.
+func trimLog(pb *pebble.Batch, ref string, gone []uint64) error {
+	if len(gone) > trimOneByOne {
+		return pb.DeleteRange(logKey(ref, gone[0]), afterLog(ref, gone[len(gone)-1]), nil)
+	}
+	for _, seq := range gone {
+		if err := pb.Delete(logKey(ref, seq), nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
