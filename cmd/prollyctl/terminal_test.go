@@ -95,6 +95,9 @@ func TestTerminal(t *testing.T) {
 	if r := c.run("get", evil+"x"); strings.IndexFunc(strings.TrimSpace(r.stderr), dangerous) >= 0 {
 		t.Errorf("C5 violated by a message: %q", r.stderr)
 	}
+	if r := c.run("load", evil+".csv"); strings.IndexFunc(strings.TrimSpace(r.stderr), dangerous) >= 0 {
+		t.Errorf("C5 violated by a message: %q", r.stderr)
+	}
 	if r := c.run("root", evil); strings.IndexFunc(strings.ReplaceAll(r.stderr, "\n", ""), dangerous) >= 0 {
 		t.Errorf("C5 violated by a message: %q", r.stderr)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	cid "github.com/ipfs/go-cid"
 
@@ -212,6 +213,9 @@ func TestOutOfLine(t *testing.T) {
 				t.Fatal(err)
 			}
 			buf.Flush()
+			if isText := !bytes.Contains(file.Bytes(), []byte(`{"bytes":`)); f == JSONL && isText != utf8.Valid(value) {
+				t.Errorf("%s: written as text: %v", name, isText)
+			}
 			n := 0
 			for e, err := range Read("file", &file, f, Options{}) {
 				if err != nil || !bytes.Equal(e.Value.Bytes, value) {
