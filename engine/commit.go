@@ -58,7 +58,7 @@ func (e *Engine) ReadCommit(ctx context.Context, c cid.Cid) (Commit, error) {
 }
 
 func (e *Engine) isNode(ctx context.Context, h codec.Hash) bool {
-	_, err := e.nodes.LoadNode(ctx, prolly.Addr{Hash: h})
+	_, err := e.nodes.fetch(ctx, prolly.Addr{Hash: h})
 	return err == nil
 }
 
