@@ -2,87 +2,163 @@ package engine
 
 import (
 	"bytes"
-	"context"
+	"errors"
+	"flag"
 	"fmt"
-	"maps"
+	"iter"
 	"math/rand/v2"
-	"os"
+	"runtime"
+	"runtime/debug"
 	"testing"
 
-	"github.com/go-ds-prolly/go-ds-prolly/kv/memkv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
-// TestLoadInRuns loads more than a run holds, in several orders and with keys
-// that come again, over what is there already.
-func TestLoadInRuns(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	defer func(n int) { loadRun = n }(loadRun)
-	loadRun = 20_000
-	ctx := context.Background()
-	for seed, order := range []string{"ascending", "descending", "random", "random", "blocks"} {
-		r := rand.New(rand.NewPCG(uint64(seed), 1))
-		e, err := New(memkv.New(), nil)
+var loadEntries = flag.Int("load.entries", 200_000, "entries that TestLoadMemory loads")
+
+func entriesOf(edits []prolly.Edit, err error) iter.Seq2[prolly.Entry, error] {
+	return func(yield func(prolly.Entry, error) bool) {
+		var key, value []byte // used again, as a source may
+		for _, e := range edits {
+			key, value = append(key[:0], e.Key...), append(value[:0], e.Value.Bytes...)
+			if !yield(prolly.Entry{Key: key, Value: prolly.Value{Bytes: value}}, nil) {
+				return
+			}
+		}
 		if err != nil {
-			t.Fatal(err)
+			yield(prolly.Entry{}, err)
 		}
-		b, err := e.Branch(ctx, "main")
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := map[string]string{}
-		for round := range 2 {
-			const n = 3000
-			err := loadAll(ctx, b, func(yield func(prolly.Entry, error) bool) {
-				for i := range n {
-					k := i
-					switch order {
-					case "descending":
-						k = n - i
-					case "random":
-						k = r.IntN(n)
-					case "blocks":
-						k = (i/500*7%6)*500 + i%500
-					}
-					key, value := fmt.Sprintf("key-%06d", k), fmt.Sprint(round, i)
-					if r.IntN(300) == 0 {
-						value = string(bytes.Repeat([]byte(value), 1000))
-					}
-					want[key] = value
-					if !yield(prolly.Entry{Key: []byte(key), Value: prolly.Value{Bytes: []byte(value)}}, nil) {
-						return
-					}
-				}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]string{}
-			for x, err := range b.Range(ctx, prolly.Range{}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				v, err := b.Get(ctx, x.Key)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got[string(x.Key)] = string(v)
-			}
-			if !maps.Equal(got, want) {
-				t.Fatalf("%s (seed %d), round %d: %d entries, want %d, or other values", order, seed, round, len(got), len(want))
-			}
-		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	left, err := os.ReadDir(os.Getenv("TMPDIR"))
-	if err != nil || len(left) > 0 {
-		t.Fatalf("temporary files are left: %v, %v", left, err)
 	}
 }
 
-func loadAll(ctx context.Context, b *Branch, entries func(yield func(prolly.Entry, error) bool)) error {
-	_, err := b.Load(ctx, entries)
-	return err
+// TestLoad: in any order, over what is there, in runs and built, the tree is
+// that of the content; on an error there is nothing of it.
+func TestLoad(t *testing.T) {
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		e := startTest(t, memory(), nil)
+		b := must(e.Branch(ctx, "main"))(t)
+		c := content{}
+		for range 3 {
+			edits := loaded(voyageEdits(r, r.IntN(2000)))
+			if r.IntN(2) == 0 { // ascending to begin with
+				for i := range edits[:len(edits)/2] {
+					edits[i].Key = fmt.Appendf(nil, "asc/%06d", i)
+				}
+			}
+			before := must(b.Root(ctx))(t)
+			fail := errors.New("the source failed")
+			n, err := b.Load(ctx, entriesOf(edits, fail))
+			want(t, err, fail)
+			if n != uint64(len(edits)) {
+				t.Fatalf("seed %d: took %d of %d", seed, n, len(edits))
+			}
+			if root := must(b.Root(ctx))(t); root != before {
+				t.Fatalf("seed %d: a load that failed moved the root", seed)
+			}
+			must(b.Load(ctx, entriesOf(edits, nil)))(t)
+			c.apply(edits)
+			if root := must(b.Root(ctx))(t); root != c.root(t) {
+				t.Fatalf("seed %d: root %v, want %v", seed, root, c.root(t))
+			}
+		}
+	}
+}
+
+// TestLoadBesideWrites: what is staged before a load lies below it, what is
+// staged meanwhile above, and nothing of the load is seen before its end.
+func TestLoadBesideWrites(t *testing.T) {
+	e := startTest(t, memory(), nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	for _, k := range []string{"x", "y"} {
+		do(t, b.Put(ctx, []byte(k), []byte("before")))
+	}
+	_, err := b.Load(ctx, func(yield func(prolly.Entry, error) bool) {
+		_ = yield(prolly.Entry{Key: []byte("x"), Value: prolly.Value{Bytes: []byte("loaded")}}, nil) &&
+			yield(prolly.Entry{Key: []byte("y"), Value: prolly.Value{Bytes: []byte("loaded")}}, nil)
+		do(t, b.Put(ctx, []byte("y"), []byte("after")))
+		if v := must(b.Get(ctx, []byte("x")))(t); string(v) != "before" {
+			t.Errorf("x is %q before the end", v)
+		}
+	})
+	do(t, err)
+	for range 2 {
+		x, y := must(b.Get(ctx, []byte("x")))(t), must(b.Get(ctx, []byte("y")))(t)
+		if string(x) != "loaded" || string(y) != "after" {
+			t.Errorf("x %q, y %q", x, y)
+		}
+		must(b.Fold(ctx))(t)
+	}
+	if _, err := b.Head(ctx); !errors.Is(err, ErrNoCommit) {
+		t.Errorf("head: %v", err)
+	}
+}
+
+// TestApplyAtOnce: edits beyond what may be staged are one step all the same,
+// and survive.
+func TestApplyAtOnce(t *testing.T) {
+	over(t, func(t *testing.T, open opener) {
+		e := start(t, open, &Options{StagingBytes: 8 << 10})
+		b := must(e.Branch(ctx, "main"))(t)
+		r := rand.New(rand.NewPCG(1, 12))
+		c := content{}
+		for range 5 {
+			edits := voyageEdits(r, 400)
+			do(t, b.Put(ctx, edits[0].Key, []byte("below")))
+			do(t, b.Apply(ctx, edits))
+			c.apply(edits)
+		}
+		do(t, e.Close())
+		e = startTest(t, open, nil)
+		b = must(e.Branch(ctx, "main"))(t)
+		compareRange(t, b.Range(ctx, prolly.Range{}), c, prolly.Range{})
+	})
+}
+
+// TestLoadMemory: a load of any length takes bounded memory. With
+// -load.entries 5000000 it is the size that the project promises.
+func TestLoadMemory(t *testing.T) {
+	if testing.Short() {
+		t.SkipNow()
+	}
+	for _, sorted := range []bool{true, false} {
+		dir := t.TempDir()
+		e := must(Open(dir, nil))(t)
+		b := must(e.Branch(ctx, "main"))(t)
+		var peak uint64
+		value := bytes.Repeat([]byte("v"), 100)
+		n, err := b.Load(ctx, func(yield func(prolly.Entry, error) bool) {
+			var key []byte
+			for i := range uint64(*loadEntries) {
+				x := i
+				if !sorted {
+					x = i * 0x9e3779b97f4a7c15
+				}
+				key = fmt.Appendf(key[:0], "%032x", x)
+				if !yield(prolly.Entry{Key: key, Value: prolly.Value{Bytes: value}}, nil) {
+					return
+				}
+				if i%10_000 == 0 {
+					peak = max(peak, inUse())
+				}
+			}
+		})
+		do(t, err)
+		if n != uint64(*loadEntries) || must(b.Snapshot(ctx))(t).Tree().Len() != n {
+			t.Errorf("loaded %d", n)
+		}
+		t.Logf("sorted %v: at most %d MiB in use", sorted, peak>>20)
+		if peak > 512<<20 {
+			t.Errorf("sorted %v: %d MiB in use", sorted, peak>>20)
+		}
+		do(t, e.Close())
+		debug.FreeOSMemory()
+	}
+}
+
+// inUse is what the process has of the system, as far as Go knows.
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Sys - m.HeapReleased
 }
