@@ -211,6 +211,7 @@ func (f *fold) finish(ctx context.Context) error {
 		return err
 	}
 	f.b.publish(f.from, next)
+	f.w.forget()
 	return nil
 }
 

@@ -31,6 +31,7 @@ type writer struct {
 	batch   kv.Batch
 	pending map[codec.Hash]pendingNode // not committed yet
 	hints   []kv.Hint                  // scratch
+	old     []codec.Hash               // nodes that the trees written have no place for
 }
 
 // pendingNode is a node that no reader of the store can find yet.
@@ -62,6 +63,25 @@ func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, chil
 	}
 	w.pending[h] = pendingNode{bytes.Clone(block), append([]prolly.Hint(nil), children...)}
 	return prolly.Hint(at), w.flushFull(ctx)
+}
+
+// NodeReplaced implements prolly.NodeReplacer.
+func (w *writer) NodeReplaced(h codec.Hash) {
+	w.mu.Lock()
+	w.old = append(w.old, h)
+	w.mu.Unlock()
+}
+
+// forget makes room in the cache: what was replaced has been asked for often,
+// and would be kept before the nodes that stand in its place. Snapshots that still
+// want it read it again.
+func (w *writer) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.old {
+		w.nodes.cache.Invalidate(h)
+	}
+	w.old = nil
 }
 
 // WriteBlob implements prolly.NodeStore.

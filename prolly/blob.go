@@ -138,19 +138,43 @@ func readBlob(ctx context.Context, ns NodeStore, link []byte, size uint64) ([]by
 	return b.Bytes(), nil
 }
 
-// readBlock reads the block c, at most limit bytes of it, and verifies it.
-func readBlock(ctx context.Context, ns NodeStore, c cid.Cid, limit int) (b []byte, err error) {
+// readBlock reads the block c, which has size bytes, and verifies it.
+func readBlock(ctx context.Context, ns NodeStore, c cid.Cid, size uint64) ([]byte, error) {
+	return readVerified(ctx, ns, c, func(r io.Reader) ([]byte, error) {
+		b := make([]byte, size)
+		if n, err := io.ReadFull(r, b); err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, fmt.Errorf("%w: block %v has %d bytes where %d are named", ErrCorrupt, c, n, size)
+		} else if err != nil {
+			return nil, err
+		}
+		var more [1]byte
+		if n, err := r.Read(more[:]); n > 0 || err != io.EOF && err != nil {
+			return nil, errors.Join(err, fmt.Errorf("%w: block %v has more than the %d bytes that are named", ErrCorrupt, c, size))
+		}
+		return b, nil
+	})
+}
+
+// readList reads the chunk list c and verifies it.
+func readList(ctx context.Context, ns NodeStore, c cid.Cid) ([]byte, error) {
+	return readVerified(ctx, ns, c, func(r io.Reader) ([]byte, error) {
+		b, err := io.ReadAll(io.LimitReader(r, codec.MaxChunkList+1))
+		if err == nil && len(b) > codec.MaxChunkList {
+			err = fmt.Errorf("%w: chunk list %v is longer than %d bytes", ErrCorrupt, c, codec.MaxChunkList)
+		}
+		return b, err
+	})
+}
+
+// readVerified opens the block c, has it read, and compares its hash.
+func readVerified(ctx context.Context, ns NodeStore, c cid.Cid, read func(io.Reader) ([]byte, error)) (b []byte, err error) {
 	rc, err := ns.ReadBlob(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("prolly: read blob %v: %w", c, err)
 	}
 	defer func() { err = errors.Join(err, rc.Close()) }()
-	b, err = io.ReadAll(io.LimitReader(rc, int64(limit)+1))
-	if err != nil {
+	if b, err = read(rc); err != nil {
 		return nil, fmt.Errorf("prolly: read blob %v: %w", c, err)
-	}
-	if len(b) > limit {
-		return nil, fmt.Errorf("%w: block %v is longer than %d bytes", ErrCorrupt, c, limit)
 	}
 	if sum := codec.Sum(b); !bytes.Equal(sum[:], digest(c)) {
 		return nil, fmt.Errorf("%w: block %v has another hash", ErrCorrupt, c)

@@ -126,12 +126,12 @@ func (r *blobReader) load() error {
 		}
 		c, size = l.Links[i], l.Lengths[i]
 	}
-	b, err := readBlock(r.ctx, r.ns, c, codec.MaxBlob)
+	if size > codec.MaxBlob {
+		return fmt.Errorf("%w: chunk %v is said to have %d bytes", ErrCorrupt, c, size)
+	}
+	b, err := readBlock(r.ctx, r.ns, c, size)
 	if err != nil {
 		return err
-	}
-	if uint64(len(b)) != size {
-		return fmt.Errorf("%w: chunk %v has %d bytes where %d are named", ErrCorrupt, c, len(b), size)
 	}
 	r.chunk, r.at, r.lists = b, at, path
 	return nil
@@ -144,7 +144,7 @@ func (r *blobReader) list(c cid.Cid) (codec.ChunkList, error) {
 	if l, ok := r.lists[c]; ok {
 		return l, nil
 	}
-	b, err := readBlock(r.ctx, r.ns, c, codec.MaxChunkList)
+	b, err := readList(r.ctx, r.ns, c)
 	if err != nil {
 		return codec.ChunkList{}, err
 	}

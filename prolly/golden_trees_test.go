@@ -145,7 +145,7 @@ func (w *carWriter) blob(link []byte) error {
 	if err != nil {
 		return err
 	}
-	b, err := readBlock(ctx, w.ns, c, codec.MaxBlob)
+	b, err := readVerified(ctx, w.ns, c, io.ReadAll)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,13 @@ func (w *nodeWriter) store(c *child, hints []Hint) error {
 	return nil
 }
 
+// replaced tells the store that a node of the old tree is not in the new one.
+func (w *nodeWriter) replaced(h codec.Hash) {
+	if r, ok := w.ns.(NodeReplacer); ok {
+		r.NodeReplaced(h)
+	}
+}
+
 // empty stores the node of the empty tree, so that walkers of the store find it.
 func (w *nodeWriter) empty() (Addr, error) {
 	w.block = append(w.block[:0], codec.EmptyLeaf()...)

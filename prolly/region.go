@@ -123,21 +123,12 @@ func (p *levelPass) gap(n int) error {
 // close tells the level above what became of the region's nodes.
 func (p *levelPass) close(all bool) {
 	r := &p.region
-	if all && len(r.fresh) == 0 {
-		p.emptied = true
-		return
-	}
+	p.emptied = all && len(r.fresh) == 0
 	if p.whole && len(r.fresh) == 1 {
 		p.single = &child{}
 		*p.single = r.fresh[0]
-		return
 	}
-	if p.level == p.old.level {
-		for _, c := range r.fresh {
-			p.out.put(c)
-		}
-		return
-	}
+	top := p.level == p.old.level // nothing stands above: all nodes are new there
 	i, j := 0, 0
 	for i < len(r.gone) || j < len(r.fresh) {
 		c := 1
@@ -146,12 +137,17 @@ func (p *levelPass) close(all bool) {
 		} else if i < len(r.gone) {
 			c = bytes.Compare(r.gone[i].Key, r.fresh[j].Key)
 		}
-		if c < 0 {
-			p.out.delete(r.gone[i].Key)
+		if c <= 0 && (c < 0 || r.gone[i].Child != r.fresh[j].Child) {
+			p.w.replaced(r.gone[i].Child)
+		}
+		switch {
+		case c < 0:
+			if !top {
+				p.out.delete(r.gone[i].Key)
+			}
 			i++
 			continue
-		}
-		if c > 0 || r.gone[i].Child != r.fresh[j].Child {
+		case c > 0 || top || r.gone[i].Child != r.fresh[j].Child:
 			p.out.put(r.fresh[j])
 		}
 		if c == 0 {

@@ -48,6 +48,13 @@ type NodeLoader interface {
 	LoadNode(ctx context.Context, a Addr) (*Node, error)
 }
 
+// NodeReplacer is an ability of a NodeStore that keeps nodes in memory: Apply
+// tells it which node of the old tree has no place in the new one, so that it
+// need not be kept for the new one's sake.
+type NodeReplacer interface {
+	NodeReplaced(h codec.Hash)
+}
+
 // Value is one of three things: inline bytes; a caller's link; or, with both
 // empty and Size set, bytes that stand out of line in blocks of their own.
 //
