@@ -25,6 +25,7 @@ func (t Tree) Apply(ctx context.Context, edits []Edit) (Tree, error) {
 		return buildLeaves(ctx, t, in)
 	}
 	a := applier{ctx: ctx, old: t}
+	defer a.done()
 	for level := 0; level <= t.level; level++ {
 		p, err := a.level(level, in)
 		switch {

@@ -119,15 +119,22 @@ func entrySize(e *codec.LeafEntry) uint64 {
 	return uint64(len(e.Link))
 }
 
-// arena gives out small byte slices from large allocations. They live as long
-// as anyone refers to them.
-type arena struct{ free []byte }
+// arena gives out small byte slices from larger allocations, which grow with
+// the use. They live as long as anyone refers to them.
+type arena struct {
+	free []byte
+	size int // of the last allocation
+}
 
-const arenaSize = 32 << 10
+const (
+	arenaMin = 1 << 10
+	arenaMax = 32 << 10
+)
 
 func (a *arena) alloc(n int) []byte {
 	if n > len(a.free) {
-		a.free = make([]byte, max(arenaSize, n))
+		a.size = min(max(2*a.size, arenaMin), arenaMax)
+		a.free = make([]byte, max(a.size, n))
 	}
 	b := a.free[:n:n]
 	a.free = a.free[n:]

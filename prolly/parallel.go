@@ -3,6 +3,7 @@ package prolly
 import (
 	"context"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -34,13 +35,57 @@ type applier struct {
 // pass returns the k-th pass, made ready for a level.
 func (a *applier) pass(k, level int, in *levelEdits) *levelPass {
 	for len(a.passes) <= k {
-		a.passes = append(a.passes, &levelPass{
-			ctx: a.ctx, old: a.old, w: nodeWriter{ctx: a.ctx, ns: a.old.ns},
-		})
+		p := passes.Get().(*levelPass)
+		p.ctx, p.old, p.w.ctx, p.w.ns = a.ctx, a.old, a.ctx, a.old.ns
+		a.passes = append(a.passes, p)
 	}
 	p := a.passes[k]
 	p.begin(level, in)
 	return p
+}
+
+// passes keeps the memory of passes for the next Apply.
+var passes = sync.Pool{New: func() any { return &levelPass{} }}
+
+// retained is up to how many items a pass's memory is kept.
+const retained = 1 << 10
+
+// done gives the passes back. Nothing of them may be used afterwards.
+func (a *applier) done() {
+	for _, p := range a.passes {
+		if p.release() {
+			passes.Put(p)
+		}
+	}
+	a.passes = nil
+}
+
+// release lets go of what a pass refers to, and tells whether its memory is
+// worth keeping.
+func (p *levelPass) release() bool {
+	r := &p.region
+	if max(cap(r.begun), cap(r.gone), cap(r.fresh), cap(p.pending), cap(p.outs[0].del), cap(p.outs[1].del)) > retained {
+		return false
+	}
+	p.ctx, p.old, p.w.ctx, p.w.ns = nil, Tree{}, nil, nil
+	p.arena = arena{}
+	p.in, p.out, p.single = nil, nil, nil
+	p.cur, p.floor, p.first, p.end = cursor{}, cursor{}, cursor{}, cursor{}
+	clear(p.pending[:cap(p.pending)])
+	clear(r.begun[:cap(r.begun)])
+	clear(r.gone[:cap(r.gone)])
+	clear(r.fresh[:cap(r.fresh)])
+	r.items.wipe()
+	p.outs[0].wipe()
+	p.outs[1].wipe()
+	return true
+}
+
+// wipe lets go of all bytes, keeping the arrays.
+func (s *items) wipe() {
+	clear(s.leaf[:cap(s.leaf)])
+	clear(s.inner[:cap(s.inner)])
+	s.leaf, s.inner, s.hints = s.leaf[:0], s.inner[:0], s.hints[:0]
 }
 
 // level repairs one level. The edits that the pass it returns puts out are
