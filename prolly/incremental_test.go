@@ -31,7 +31,11 @@ var (
 func TestIncrementalIsRebuilt(t *testing.T) {
 	sums := &incrementalSums{start: time.Now()}
 	if !*long {
-		for round := range 8 {
+		rounds := 8
+		if testing.Short() {
+			rounds = 2
+		}
+		for round := range rounds {
 			sums.round(t, round, 30)
 		}
 		t.Log(sums)

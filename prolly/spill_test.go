@@ -267,8 +267,8 @@ func (s noting) WriteNode(ctx context.Context, h codec.Hash, block []byte, hints
 func TestSpillRealKeys(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	m := model{}
-	for i, k := range fallingKeys(2400) {
-		m[string(k)] = Value{Bytes: recipeBytes(fmt.Sprint(i), 500)}
+	for i, k := range fallingKeys(1200) {
+		m[string(k)] = Value{Bytes: recipeBytes(fmt.Sprint(i), 1000)}
 	}
 	opened := 0
 	ns := NewMemStore()
