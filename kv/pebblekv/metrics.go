@@ -34,12 +34,13 @@ func (s *Store) Metrics() (m Metrics) {
 	m = Metrics{
 		WrittenBytes: p.WAL.BytesIn,
 		LogBytes:     p.WAL.BytesWritten,
-		TableBytes:   total.TableBytesFlushed + total.TableBytesCompacted + total.BlobBytesFlushed + total.BlobBytesCompacted,
-		Levels:       p.ReadAmp(),
-		Compactions:  p.Compact.Count,
-		CacheHits:    p.BlockCache.Hits,
-		CacheMisses:  p.BlockCache.Misses,
-		DiskBytes:    p.DiskSpaceUsage() + headLen,
+		TableBytes: total.TableBytesFlushed - p.WAL.BytesWritten + // a total counts the log as flushed
+			total.TableBytesCompacted + total.BlobBytesFlushed + total.BlobBytesCompacted,
+		Levels:      p.ReadAmp(),
+		Compactions: p.Compact.Count,
+		CacheHits:   p.BlockCache.Hits,
+		CacheMisses: p.BlockCache.Misses,
+		DiskBytes:   p.DiskSpaceUsage() + headLen,
 	}
 	if m.WrittenBytes > 0 {
 		m.Amplification = float64(m.LogBytes+m.TableBytes) / float64(m.WrittenBytes)

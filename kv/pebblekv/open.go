@@ -85,7 +85,7 @@ func realPath(dir string) (string, error) {
 
 // openLocked opens the store in a directory that is ours now.
 func openLocked(d directory, o Options, f *failure) (_ *Store, err error) {
-	cache := pebble.NewCache(o.CacheBytes)
+	cache := pebble.NewCache(o.CacheBytes + 2*o.MemTableBytes) // Pebble takes memtables out of it: one in use, one spare
 	defer func() {
 		if err != nil && !f.wedged() {
 			cache.Unref()

@@ -83,11 +83,11 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 		LBaseMaxBytes:               256 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
-	p.TargetFileSizes[0] = 16 << 20
+	p.TargetFileSizes = [...]int64{64 << 20, 1 << 20, 4 << 20, 16 << 20, 32 << 20, 64 << 20, 64 << 20}
 	for i := range p.Levels {
 		p.Levels[i] = pebble.LevelOptions{
 			BlockSize:      blockBytes,
-			IndexBlockSize: 64 << 10,
+			IndexBlockSize: 16 << 10,
 			FilterPolicy:   bloom.FilterPolicy(10),
 			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
 		}
@@ -106,16 +106,19 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 	return p
 }
 
-// spanPolicy keeps all values but blobs beside their keys.
+// spanPolicy has Pebble begin another table at each space that grows: so the
+// tables of nodes, which arrive in order, are moved down the levels as they
+// are, while those of the index beside them are merged. Values other than blobs
+// stay beside their keys.
 func spanPolicy(start []byte) (p pebble.SpanPolicy, end []byte, err error) {
-	switch {
-	case len(start) == 0 || start[0] < blobSpace:
-		p.ValueStoragePolicy, end = pebble.ValueStorageLowReadLatency, []byte{blobSpace}
-	case start[0] == blobSpace:
-		end = []byte{blobSpace + 1}
-	default:
+	p.DisableValueSeparationBySuffix = true
+	if len(start) == 0 || start[0] != blobSpace {
 		p.ValueStoragePolicy = pebble.ValueStorageLowReadLatency
 	}
-	p.DisableValueSeparationBySuffix = true
-	return p, end, nil
+	for _, border := range []byte{blobSpace, blobSpace + 1, hashSpace + 1, nodeSpace, nodeSpace + 1} {
+		if len(start) == 0 || start[0] < border {
+			return p, []byte{border}, nil
+		}
+	}
+	return p, nil, nil
 }
