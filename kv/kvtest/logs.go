@@ -68,6 +68,17 @@ func testLogs(t *testing.T, p *place) {
 		p.write(appendTo(t, "long", seqs...))
 		wantLog(t, p, "long", 0, seqs...)
 		wantLog(t, p, "long", 2990, seqs[2990:]...)
+		p.write(func(b kv.Batch) {
+			must(t, b.TrimLog("long", 2500))
+			appendTo(t, "long", 3001)(b)
+		})
+		wantLog(t, p, "long", 0, append(seqs[2500:], 3001)...)
+		p.write(func(b kv.Batch) {
+			must(t, b.TrimLog("long", 9999))
+			appendTo(t, "long", seqs[100:2000]...)(b)
+		})
+		p.reopen()
+		wantLog(t, p, "long", 0, seqs[100:2000]...)
 	})
 }
 
@@ -103,6 +114,19 @@ func testLogOrder(t *testing.T, p *place) {
 	p.write(func(b kv.Batch) {
 		appendTo(t, "main", 5)(b)
 		must(t, b.TrimLog("main", 5))
+		appendTo(t, "main", 3)(b)
+	})
+	wantLog(t, p, "main", 0, 3)
+	p.write(appendTo(t, "main", 4, 5, 6))
+	p.write(func(b kv.Batch) { // the same numbers again
+		must(t, b.TrimLog("main", 6))
+		appendTo(t, "main", 3, 5)(b)
+	})
+	wantLog(t, p, "main", 0, 3, 5)
+	p.reopen()
+	wantLog(t, p, "main", 0, 3, 5)
+	p.write(func(b kv.Batch) {
+		must(t, b.TrimLog("main", 9))
 		appendTo(t, "main", 3)(b)
 	})
 	wantLog(t, p, "main", 0, 3)

@@ -3,6 +3,7 @@ package pebblekv
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -104,24 +105,25 @@ func (s *Store) changeLog(b *batch, pb *pebble.Batch, d *digest) error {
 		log = &logState{}
 		s.logs[ref] = log
 	}
+	var gone []uint64
+	forget := func(seq uint64) { d.toggle(recordItem(ref, seq)) }
+	trim := func(seq uint64) {
+		forget(seq)
+		gone = append(gone, seq)
+	}
 	for _, op := range b.ops {
-		var gone []uint64
-		removed := func(seq uint64) {
-			d.toggle(recordItem(ref, seq))
-			gone = append(gone, seq)
-		}
 		switch op.kind {
 		case logAppend:
 			log.append(op.seq)
 			d.toggle(recordItem(ref, op.seq))
 		case logTrim:
-			log.trim(op.seq, removed)
-			if err := trimLog(pb, ref, gone); err != nil {
-				return err
-			}
+			log.trim(op.seq, trim)
 		case logClear:
-			log.trim(^uint64(0), removed)
+			log.trim(^uint64(0), forget) // deleted already
 		}
+	}
+	if err := deleteRecords(pb, ref, gone, log); err != nil {
+		return err
 	}
 	if log.last() == 0 {
 		delete(s.logs, ref)
@@ -129,10 +131,13 @@ func (s *Store) changeLog(b *batch, pb *pebble.Batch, d *digest) error {
 	return nil
 }
 
-// trimLog deletes records, given ascending.
-func trimLog(pb *pebble.Batch, ref string, gone []uint64) error {
-	if len(gone) > trimOneByOne {
-		return pb.DeleteRange(logKey(ref, gone[0]), afterLog(ref, gone[len(gone)-1]), nil)
+// deleteRecords deletes records that are gone, but not those that came again:
+// a log that was emptied may begin with a number that it had before, and the
+// deletion stands behind the record in the batch.
+func deleteRecords(pb *pebble.Batch, ref string, gone []uint64, now *logState) error {
+	gone = slices.DeleteFunc(gone, now.has)
+	if len(gone) > trimOneByOne && slices.Max(gone) < now.first() {
+		return pb.DeleteRange(logKey(ref, 0), afterLog(ref, slices.Max(gone)), nil)
 	}
 	for _, seq := range gone {
 		if err := pb.Delete(logKey(ref, seq), nil); err != nil {

@@ -1,5 +1,11 @@
 package pebblekv
 
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
 // logState knows which records a log holds. Numbers that follow each other
 // take no room of their own.
 type logState struct {
@@ -15,6 +21,21 @@ func (l *logState) last() uint64 {
 		return 0
 	}
 	return l.runs[len(l.runs)-1].last
+}
+
+// first is the lowest number in the log, and above all numbers when it is
+// empty.
+func (l *logState) first() uint64 {
+	if len(l.runs) == 0 {
+		return math.MaxUint64
+	}
+	return l.runs[0].first
+}
+
+// has tells whether a number is in the log.
+func (l *logState) has(seq uint64) bool {
+	i, _ := slices.BinarySearchFunc(l.runs, seq, func(r run, seq uint64) int { return cmp.Compare(r.last, seq) })
+	return i < len(l.runs) && l.runs[i].first <= seq
 }
 
 // append adds a number above all others.
