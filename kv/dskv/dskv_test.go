@@ -37,6 +37,13 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestModel(t *testing.T) {
+	kvtest.Suite{NoHints: true}.TestModel(t, func() kvtest.Opener {
+		d := dssync.MutexWrap(ds.NewMapDatastore())
+		return func() (kv.Store, error) { return opened(dskv.New(bg, d)) }
+	})
+}
+
 // plain has none of a datastore's abilities.
 type plain struct{ ds.Datastore }
 

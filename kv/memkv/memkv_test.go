@@ -26,6 +26,13 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestModel(t *testing.T) {
+	kvtest.Suite{}.TestModel(t, func() kvtest.Opener {
+		d := memkv.NewDisk(memkv.Options{MovingHints: true})
+		return func() (kv.Store, error) { return opened(d.Open()) }
+	})
+}
+
 // opened keeps a nil *Store from becoming a kv.Store that is not nil.
 func opened(s *memkv.Store, err error) (kv.Store, error) {
 	if err != nil {

@@ -69,7 +69,7 @@ func fillBench(b *testing.B, s *Store, n int) (hashes []codec.Hash, hints []kv.H
 			b.Fatal(err)
 		}
 	}
-	if err := s.settle(); err != nil {
+	if _, err := s.settle(); err != nil {
 		b.Fatal(err)
 	}
 	return hashes, hints
@@ -120,7 +120,7 @@ func BenchmarkCommitNodes(b *testing.B) {
 				}
 			}
 			b.StopTimer()
-			if err := s.settle(); err != nil {
+			if _, err := s.settle(); err != nil {
 				b.Fatal(err)
 			}
 			after := s.Metrics()
@@ -245,7 +245,7 @@ func BenchmarkHasBlob(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if err := s.settle(); err != nil {
+	if _, err := s.settle(); err != nil {
 		b.Fatal(err)
 	}
 	for _, there := range []bool{true, false} {

@@ -34,7 +34,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	switch {
 	case s.readOnly:
 		return kv.ErrReadOnly
-	case pb.Empty() && len(b.ops) == 0:
+	case pb.Empty() && len(b.ops) == 0 && !b.puts:
 		return nil
 	}
 	if err := s.turn.take(ctx, s.failure); err != nil {

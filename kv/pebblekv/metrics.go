@@ -40,7 +40,7 @@ func (s *Store) Metrics() (m Metrics) {
 		Compactions: p.Compact.Count,
 		CacheHits:   p.BlockCache.Hits,
 		CacheMisses: p.BlockCache.Misses,
-		DiskBytes:   p.DiskSpaceUsage() + headLen,
+		DiskBytes:   diskBytes(p),
 	}
 	if m.WrittenBytes > 0 {
 		m.Amplification = float64(m.LogBytes+m.TableBytes) / float64(m.WrittenBytes)
@@ -48,12 +48,17 @@ func (s *Store) Metrics() (m Metrics) {
 	return m
 }
 
-// DiskUsage implements kv.Sizer.
+// DiskUsage implements kv.Sizer. Files that are about to be deleted count no
+// more; logs that are kept to be used again do.
 func (s *Store) DiskUsage(ctx context.Context) (n uint64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, s.describe("disk usage", err)
 	}
 	defer s.leave("disk usage", &err)
-	err = s.await(func() error { n = s.db.Metrics().DiskSpaceUsage() + headLen; return nil })
+	err = s.await(func() error { n = diskBytes(s.db.Metrics()); return nil })
 	return n, err
+}
+
+func diskBytes(m *pebble.Metrics) uint64 {
+	return m.DiskSpaceUsage() - m.Table.Local.ObsoleteSize - m.BlobFiles.Local.ObsoleteSize + headLen
 }

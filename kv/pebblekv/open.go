@@ -137,7 +137,7 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 	if err != nil {
 		return nil, err
 	}
-	return newStore(d.path, o, db, cache, f, h, st, logs), nil
+	return newStore(d, o, db, cache, f, h, st, logs), nil
 }
 
 // openAgain opens Pebble, and makes sure that it is as it was.

@@ -31,6 +31,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestModel(t *testing.T) {
+	kvtest.Suite{}.TestModel(t, func() kvtest.Opener {
+		return opener("/some/store", pebblekv.Options{FS: vfs.NewMem(), MemTableBytes: 1 << 20, CacheBytes: 1 << 20})
+	})
+}
+
 // opener opens a store with the same options each time.
 func opener(dir string, o pebblekv.Options) kvtest.Opener {
 	return func() (kv.Store, error) { return opened(pebblekv.Open(dir, &o)) }

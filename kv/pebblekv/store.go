@@ -17,6 +17,7 @@ import (
 // a Checker too.
 type Store struct {
 	*failure
+	dir      directory
 	readOnly bool
 	lock     io.Closer
 	cache    *pebble.Cache
@@ -45,10 +46,11 @@ var (
 	_ kv.Checker = (*Store)(nil)
 )
 
-func newStore(dir string, o Options, db *pebble.DB, cache *pebble.Cache, f *failure, h *head,
+func newStore(dir directory, o Options, db *pebble.DB, cache *pebble.Cache, f *failure, h *head,
 	st state, logs map[string]*logState) *Store {
 	s := &Store{
 		failure:    f,
+		dir:        dir,
 		readOnly:   o.ReadOnly,
 		cache:      cache,
 		db:         db,
@@ -105,14 +107,18 @@ func (s *Store) Close() error {
 		return s.describe("close", kv.ErrClosed)
 	}
 	var err error
+	flushed := false
 	if !s.readOnly && s.failure.err() == nil {
-		err = s.settle()
+		flushed, err = s.settle()
 	}
 	if failed := s.failure.err(); failed != nil {
 		err = failed
 	}
 	if !s.wedged() {
 		err = errors.Join(err, s.await(s.db.Close))
+		if err == nil && flushed {
+			err = s.removeLogs()
+		}
 	}
 	if !s.wedged() {
 		err = errors.Join(err, s.head.close())
@@ -126,42 +132,74 @@ func (s *Store) Close() error {
 }
 
 // settle makes everything durable and leaves no log behind to be replayed,
-// because a damaged log is found less surely than a damaged table.
-func (s *Store) settle() error {
+// because a damaged log is found less surely than a damaged table. flushed
+// tells whether it came so far.
+func (s *Store) settle() (flushed bool, err error) {
+	if err := s.guard(s.useUp); err != nil {
+		return false, err
+	}
 	if s.durable.Load() < s.committed.Load() {
 		if err := s.syncNow(); err != nil {
-			return err
+			return false, err
 		}
 	}
 	return s.flush()
 }
 
+// useUp notes the generation as used when ids of it were given in vain, for
+// they must not be given again (P1).
+func (s *Store) useUp() error {
+	if err := s.turn.take(background, s.failure); err != nil {
+		return err
+	}
+	used := s.lastNode.Load() == 0 || s.st.generation == s.generation
+	s.turn.give()
+	if used {
+		return nil
+	}
+	b := &batch{s: s, pb: s.db.NewBatch(), puts: true}
+	return s.commit(background, b, b.pb)
+}
+
 // flush writes what is in memory to tables. A flush that fails is tried again
 // by Pebble for ever; this one gives up, and leaves it to the log.
-func (s *Store) flush() error {
+func (s *Store) flush() (done bool, err error) {
 	select {
 	case <-s.trouble:
 	default:
 	}
 	if err := s.turn.take(background, s.failure); err != nil {
-		return err
+		return false, err
 	}
 	var flushed <-chan struct{}
-	err := s.await(func() (err error) { flushed, err = s.db.AsyncFlush(); return err })
+	err = s.await(func() (err error) { flushed, err = s.db.AsyncFlush(); return err })
 	s.room.fresh(0)
 	s.turn.give()
 	if err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case <-flushed:
-		return nil
+		return true, nil
 	case <-s.stuck:
-		return s.failure.err()
+		return false, s.failure.err()
 	case <-s.trouble:
 		s.log.Error("going on without a flush: it failed")
-		return nil
+		return false, nil
 	}
+}
+
+// removeLogs removes all logs, once Pebble is closed after a flush: there is
+// nothing in them, but the files, which Pebble keeps to use again, are each as
+// large as a memtable.
+func (s *Store) removeLogs() error {
+	names, err := s.dir.fs.List(s.dir.data())
+	for _, name := range names {
+		if err == nil && isLog(name) {
+			err = s.dir.fs.Remove(s.dir.fs.PathJoin(s.dir.data(), name))
+		}
+	}
+	return err
 }
 
 var background = context.Background()

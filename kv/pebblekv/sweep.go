@@ -116,7 +116,7 @@ func (s *Store) eachOf(ctx context.Context, space byte, f func(key, value []byte
 
 // reclaim makes the deletions durable and has the dead bytes dropped.
 func (s *Store) reclaim(ctx context.Context) error {
-	if err := s.settle(); err != nil {
+	if _, err := s.settle(); err != nil {
 		return err
 	}
 	for _, space := range []byte{blobSpace, hashSpace, nodeSpace} {
