@@ -52,10 +52,10 @@ func buildLeaves(ctx context.Context, empty Tree, edits *levelEdits) (Tree, erro
 			continue
 		}
 		if err := b.addLeaf(e); err != nil {
-			return Tree{}, err
+			return Tree{}, b.failed(err)
 		}
 	}
-	if len(b.levels) == 0 {
+	if b.leaf == nil {
 		return empty, nil
 	}
 	return b.finish()
@@ -66,7 +66,7 @@ func buildAbove(ctx context.Context, ns NodeStore, level int, children *levelEdi
 	b := newBuilder(ctx, ns)
 	for i, e := range children.inner {
 		if err := b.addChild(level, child{e, children.hints[i]}); err != nil {
-			return Tree{}, err
+			return Tree{}, b.failed(err)
 		}
 	}
 	return b.finish()

@@ -28,6 +28,8 @@ type builder struct {
 	w      nodeWriter
 	arena  arena
 	levels []*levelBuilder
+	leaf   *levelBuilder // levels[0]; the pipe's goroutine has the others
+	pipe   *leafPipe     // nil until the build is large
 
 	spillAt uint64                   // weight of a gap held in memory
 	temp    func() (tempFile, error) // makes the files beyond
@@ -91,23 +93,27 @@ func (b *builder) level(l int) (*levelBuilder, error) {
 		lb.items.reset(len(b.levels))
 		b.levels = append(b.levels, lb)
 	}
+	if b.leaf == nil {
+		b.leaf = b.levels[0]
+	}
 	return b.levels[l], nil
 }
 
 func (b *builder) addLeaf(e codec.LeafEntry) error {
-	lb, err := b.level(0)
-	if err != nil {
-		return b.failed(err)
+	if b.leaf == nil {
+		if _, err := b.level(0); err != nil {
+			return err
+		}
 	}
-	lb.items.leaf = append(lb.items.leaf, e)
-	return b.pushed(0, lb)
+	b.leaf.items.leaf = append(b.leaf.items.leaf, e)
+	return b.pushed(0, b.leaf)
 }
 
 // addChild copies the key: the memory it stands in may be full of entries.
 func (b *builder) addChild(l int, c child) error {
 	lb, err := b.level(l)
 	if err != nil {
-		return b.failed(err)
+		return err
 	}
 	c.Key = lb.arena.clone(c.Key)
 	lb.items.inner = append(lb.items.inner, c.InnerEntry)
@@ -120,10 +126,7 @@ func (b *builder) addChild(l int, c child) error {
 func (b *builder) pushed(l int, lb *levelBuilder) error {
 	i := lb.items.len() - 1
 	lb.chunk.push(priority1(l, lb.items.key(i)), lb.items.weight(i))
-	if err := b.settle(l, lb); err != nil {
-		return b.failed(err)
-	}
-	return nil
+	return b.settle(l, lb)
 }
 
 // settle writes the nodes of gaps that have ended, and keeps one that has not
@@ -144,22 +147,38 @@ func (b *builder) settle(l int, lb *levelBuilder) error {
 // a stage-1 cut or at the end of the level.
 func (b *builder) gap(l int, lb *levelBuilder, n int) error {
 	if lb.spill != nil {
+		if l == 0 && b.pipe != nil {
+			if err := b.pipe.drain(); err != nil {
+				return err
+			}
+		}
 		return b.spilledGap(l, lb, n)
+	}
+	if b.wantsPipe(l, lb) {
+		b.pipe = newLeafPipe(b, lb)
 	}
 	lo := 0
 	for _, hi := range lb.chunk.split(n) {
-		c, err := b.w.write(&lb.items, lo, hi)
-		if err != nil {
+		if err := b.node(l, lb, lo, hi); err != nil {
 			return err
 		}
 		lo = hi
-		if err := b.emit(l, lb, c); err != nil {
-			return err
-		}
 	}
 	lb.items.drop(n)
 	lb.chunk.drop(n)
 	return nil
+}
+
+// node makes a node of items [lo, hi), or lets the pipe make it.
+func (b *builder) node(l int, lb *levelBuilder, lo, hi int) error {
+	if l == 0 && b.pipe != nil {
+		return b.pipe.add(&lb.items, lo, hi)
+	}
+	c, err := b.w.write(&lb.items, lo, hi)
+	if err != nil {
+		return err
+	}
+	return b.emit(l, lb, c)
 }
 
 // emit gives a finished node to the level above, once it is clear that there
@@ -180,13 +199,19 @@ func (b *builder) emit(l int, lb *levelBuilder, c child) error {
 
 // finish ends every level. The first one of a single node is the root.
 func (b *builder) finish() (Tree, error) {
-	for l := 0; l < len(b.levels); l++ {
-		lb := b.levels[l]
-		err := b.settle(l, lb)
-		if n := lb.items.len(); err == nil && n > 0 {
-			err = b.gap(l, lb, n)
+	if b.leaf != nil {
+		// The other levels are the pipe's until it is drained.
+		err := b.end(0, b.leaf)
+		if err == nil && b.pipe != nil {
+			err = b.pipe.drain()
 		}
 		if err != nil {
+			return Tree{}, b.failed(err)
+		}
+	}
+	for l := 0; l < len(b.levels); l++ {
+		lb := b.levels[l]
+		if err := b.end(l, lb); err != nil {
 			return Tree{}, b.failed(err)
 		}
 		if lb.nodes == 1 {
@@ -195,4 +220,15 @@ func (b *builder) finish() (Tree, error) {
 	}
 	root, err := b.w.empty()
 	return Tree{ns: b.w.ns, root: root}, err
+}
+
+// end makes nodes of all that is left of a level.
+func (b *builder) end(l int, lb *levelBuilder) error {
+	if err := b.settle(l, lb); err != nil {
+		return err
+	}
+	if n := lb.items.len(); n > 0 {
+		return b.gap(l, lb, n)
+	}
+	return nil
 }

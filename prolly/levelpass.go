@@ -245,7 +245,7 @@ func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 		return c, false, ErrTooLarge
 	}
 	c.Key = p.arena.key(n, 0)
-	return c, true, p.w.store(&c, hints)
+	return c, true, p.w.put(&c, p.w.block, hints)
 }
 
 // hints returns a copy of where n's children lie, valid until the next call.

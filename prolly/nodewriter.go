@@ -22,13 +22,22 @@ type child struct {
 
 func (c child) addr() Addr { return Addr{c.Child, c.hint} }
 
-// write makes a node of items [lo, hi).
-func (w *nodeWriter) write(s *items, lo, hi int) (child, error) {
-	c := child{}
+// child says what a parent needs to know of a node of items [lo, hi), but for
+// its hash and place.
+func (s *items) child(lo, hi int) (c child, err error) {
 	c.Key = s.key(lo)
 	c.Count, c.Bytes = s.sums(lo, hi)
 	if c.Count > codec.MaxSum || c.Bytes > codec.MaxSum {
-		return c, ErrTooLarge
+		err = ErrTooLarge
+	}
+	return c, err
+}
+
+// write makes a node of items [lo, hi).
+func (w *nodeWriter) write(s *items, lo, hi int) (child, error) {
+	c, err := s.child(lo, hi)
+	if err != nil {
+		return c, err
 	}
 	var hints []Hint
 	if s.level == 0 {
@@ -37,13 +46,13 @@ func (w *nodeWriter) write(s *items, lo, hi int) (child, error) {
 		w.block = codec.AppendInner(w.block[:0], s.level, s.inner[lo:hi])
 		hints = s.hints[lo:hi]
 	}
-	return c, w.store(&c, hints)
+	return c, w.put(&c, w.block, hints)
 }
 
-// store hashes and stores the scratch block, and completes c.
-func (w *nodeWriter) store(c *child, hints []Hint) error {
-	c.Child = codec.Sum(w.block)
-	hint, err := w.ns.WriteNode(w.ctx, c.Child, w.block, hints)
+// put hashes and stores a block, and completes c.
+func (w *nodeWriter) put(c *child, block []byte, hints []Hint) error {
+	c.Child = codec.Sum(block)
+	hint, err := w.ns.WriteNode(w.ctx, c.Child, block, hints)
 	if err != nil {
 		return fmt.Errorf("prolly: write node: %w", err)
 	}
@@ -62,6 +71,6 @@ func (w *nodeWriter) replaced(h codec.Hash) {
 func (w *nodeWriter) empty() (Addr, error) {
 	w.block = append(w.block[:0], codec.EmptyLeaf()...)
 	c := child{}
-	err := w.store(&c, nil)
+	err := w.put(&c, w.block, nil)
 	return c.addr(), err
 }

@@ -56,8 +56,11 @@ func (b *builder) spilledGap(l int, lb *levelBuilder, n int) error {
 	return err
 }
 
-// close gives back what a build that failed left on disk.
+// close gives back what a build that failed left on disk and under way.
 func (b *builder) close() error {
+	if b.pipe != nil {
+		b.pipe.abandon()
+	}
 	var err error
 	for _, lb := range b.levels {
 		if lb.spill != nil {
