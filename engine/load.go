@@ -57,7 +57,7 @@ func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool
 }
 
 // loadRun is how much of the entries is held in memory, in bytes. Tests lower it.
-var loadRun = 64 << 20
+var loadRun = 24 << 20
 
 // loadOverhead is about what an entry takes in a run and while it is applied,
 // beside its key and value, in bytes.
