@@ -37,6 +37,7 @@ type Branch struct {
 	fold    gate
 	attempt *state // set while it is unknown whether it became the store's
 
+	txs     openTxs
 	folding progress
 	queued  bool // for a fold in the background; the folder's
 }

@@ -135,8 +135,10 @@ func (b *Branch) freeze() {
 	if st.layers[0].edits() == 0 {
 		return
 	}
-	next := &step{layer: newLayer(b.seq, st.layers[0].common())}
-	b.step.Load().next.Store(next)
+	last := b.step.Load()
+	next := &step{layer: newLayer(b.seq, last.common()), before: last.before + last.size()}
+	b.txs.leaveBehind(next.before, txBehind*b.e.o.StagingBytes)
+	last.next.Store(next)
 	b.step.Store(next)
 	b.state.Store(st.with(append([]*layer{next.layer}, st.layers...)))
 }
@@ -211,7 +213,7 @@ func (f *fold) finish(ctx context.Context) error {
 		return err
 	}
 	f.b.publish(f.from, next)
-	f.w.forget()
+	f.b.e.nodes.retire(f.w.replaced())
 	return nil
 }
 

@@ -56,5 +56,6 @@ func (l *layer) edits() int  { return l.over[theTree].versions + l.over[theSide]
 // an old reader does not keep all later layers alive.
 type step struct {
 	*layer
-	next atomic.Pointer[step]
+	before int64 // bytes staged in earlier layers
+	next   atomic.Pointer[step]
 }

@@ -24,6 +24,7 @@ type nodeStore struct {
 	cache  *otter.Cache[codec.Hash, *prolly.Node]
 	closed *atomic.Bool
 	n      *counters
+	old    superseded
 }
 
 // nodeOverhead is about what a cached node takes beside its block.

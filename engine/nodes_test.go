@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
@@ -192,4 +194,91 @@ func TestCache(t *testing.T) {
 		t.Errorf("%d bytes in the cache, %d nodes", s.CacheBytes, s.CacheNodes)
 	}
 	do(t, e.Close())
+}
+
+// TestReplaced: what a fold replaced is known, but for a node a level, and
+// nothing else is taken for it.
+func TestReplaced(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		e := startTest(t, memory(), nil)
+		b := must(e.Branch(ctx, "main"))(t)
+		from := b.state.Load().trees[theTree]
+		for range 8 {
+			var edits []prolly.Edit
+			for range []int{1, 5, 300, 4000}[r.IntN(4)] {
+				edits = append(edits, prolly.Edit{Key: fmt.Appendf(nil, "%d", r.IntN(6000)), Value: prolly.Value{Bytes: make([]byte, r.IntN(100))}, Delete: r.IntN(3) == 0})
+			}
+			if r.IntN(4) == 0 {
+				for x, err := range b.Range(ctx, prolly.Range{}) {
+					do(t, err)
+					if r.IntN(200) > 0 {
+						edits = append(edits, prolly.Edit{Key: bytes.Clone(x.Key), Delete: true})
+					}
+				}
+			}
+			do(t, b.Apply(ctx, edits, NoSync))
+			must(b.Fold(ctx))(t)
+			to := b.state.Load().trees[theTree]
+			got := slices.SortedFunc(slices.Values(slices.Concat(e.nodes.old.lists...)), compareHashes)
+			got, e.nodes.old.lists = slices.Compact(got), nil
+			want := difference(t, from, to)
+			for _, h := range got {
+				if _, ok := slices.BinarySearchFunc(want, h, compareHashes); !ok {
+					t.Fatalf("seed %d: %v is said to be replaced, and is there", seed, h)
+				}
+			}
+			if len(got)+from.Height() < len(want) {
+				t.Fatalf("seed %d: %d nodes replaced, want %d (heights %d and %d)", seed, len(got), len(want), from.Height(), to.Height())
+			}
+			from = to
+		}
+	}
+}
+
+func compareHashes(a, b codec.Hash) int { return bytes.Compare(a[:], b[:]) }
+
+// difference are the nodes of from that to has not.
+func difference(t *testing.T, from, to prolly.Tree) []codec.Hash {
+	has := map[codec.Hash]bool{}
+	do(t, to.Walk(ctx, func(a prolly.Addr, _ *prolly.Node) error {
+		has[a.Hash] = true
+		return nil
+	}))
+	var list []codec.Hash
+	do(t, from.Walk(ctx, func(a prolly.Addr, _ *prolly.Node) error {
+		if !has[a.Hash] && a.Hash != codec.EmptyRoot {
+			list = append(list, a.Hash)
+		}
+		return nil
+	}))
+	slices.SortFunc(list, compareHashes)
+	return list
+}
+
+// TestCacheKeepsWhatIsNew: a cache that has room for the tree, and for little
+// more, serves a branch that is rewritten again and again.
+func TestCacheKeepsWhatIsNew(t *testing.T) {
+	e := startTest(t, memory(), &Options{CacheBytes: 2 << 20})
+	b := must(e.Branch(ctx, "main"))(t)
+	r := rand.New(rand.NewPCG(1, 14))
+	write := func(n int) {
+		for range n {
+			do(t, b.Put(ctx, fmt.Appendf(nil, "key/%06d", r.IntN(5000)), make([]byte, 100+r.IntN(100)), NoSync))
+		}
+		must(b.Fold(ctx))(t)
+	}
+	write(20_000)
+	for range 5 {
+		do(t, lastError(b.Range(ctx, prolly.Range{}))) // what is old is well known to the cache
+	}
+	before := e.Stats()
+	for range 100 {
+		write(50)
+		e.nodes.cache.CleanUp()
+	}
+	after := e.Stats()
+	if reads, writes := after.NodeReads-before.NodeReads, after.NodeWrites-before.NodeWrites; reads > writes/10 {
+		t.Errorf("%d nodes read and %d written", reads, writes)
+	}
 }

@@ -23,9 +23,10 @@ import (
 //	│ seq (2) │ kind │ value at │ value len │ older │
 //
 // prefix stands for the key in most comparisons, which then need not fetch it:
-// the 62 bits after the beginning that keys have in common. "newest version" and the links "next" are stored atomically and
-// last, "previous" may lag behind: an entry that it skips belongs to a write
-// that was not published when the reader began.
+// the 62 bits after the beginning that keys have in common. "newest version" and
+// the links "next" are stored atomically and last, "previous" may lag behind: an
+// entry that it skips belongs to a write that was not published when the reader
+// began.
 type overlay struct {
 	common []byte // what most keys are expected to begin with
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // Tx is a transaction on a branch: it reads the branch as it was at Begin with
@@ -17,7 +19,8 @@ type Tx struct {
 
 	b     *Branch
 	p     *pin
-	begin *step // the layer that took writes at Begin
+	from  int64                // bytes staged on the branch before begin
+	begin atomic.Pointer[step] // the layer that took writes at Begin; nil: too long ago
 	over  bool
 }
 
@@ -25,7 +28,8 @@ type Tx struct {
 func (t *Tx) Side() *TxRoot { return &t.side }
 
 func newTx(b *Branch, p *pin, begin *step) *Tx {
-	t := &Tx{b: b, p: p, begin: begin}
+	t := &Tx{b: b, p: p, from: begin.before}
+	t.begin.Store(begin)
 	t.TxRoot = TxRoot{t: t, root: theTree}
 	t.side = TxRoot{t: t, root: theSide}
 	return t
@@ -53,7 +57,46 @@ func (t *Tx) hasRead() bool {
 	return false
 }
 
-// Begin starts a transaction on the branch as it is now.
+// txBehind is how much may be staged after a transaction's begin, as a multiple
+// of Options.StagingBytes, for it still to be validated: all of it stays in
+// memory for that.
+const txBehind = 8
+
+// openTxs are the transactions under way on a branch.
+type openTxs struct {
+	mu sync.Mutex
+	m  map[*Tx]struct{}
+}
+
+func (o *openTxs) add(t *Tx) {
+	o.mu.Lock()
+	if o.m == nil {
+		o.m = map[*Tx]struct{}{}
+	}
+	o.m[t] = struct{}{}
+	o.mu.Unlock()
+}
+
+func (o *openTxs) remove(t *Tx) {
+	o.mu.Lock()
+	delete(o.m, t)
+	o.mu.Unlock()
+}
+
+// leaveBehind gives up on transactions that began before more than behind
+// bytes of the total were staged.
+func (o *openTxs) leaveBehind(total, behind int64) {
+	o.mu.Lock()
+	for t := range o.m {
+		if total-t.from > behind {
+			t.begin.Store(nil)
+		}
+	}
+	o.mu.Unlock()
+}
+
+// Begin starts a transaction on the branch as it is now. One that is open while
+// more than eight times Options.StagingBytes is written will conflict.
 func (b *Branch) Begin(ctx context.Context) (*Tx, error) {
 	if err := b.e.ready(ctx); err != nil {
 		return nil, err
@@ -64,7 +107,9 @@ func (b *Branch) Begin(ctx context.Context) (*Tx, error) {
 			return nil, err
 		}
 		if s := b.step.Load(); s.layer == p.st.layers[0] {
-			return newTx(b, p, s), nil
+			t := newTx(b, p, s)
+			b.txs.add(t)
+			return t, nil
 		}
 		b.e.pins.remove(p) // a freeze is half way through
 		runtime.Gosched()
@@ -96,7 +141,7 @@ func (t *Tx) Commit(ctx context.Context, d ...Durability) error {
 			return errors.Join(err, p.drop())
 		}
 	}
-	if err := b.write.lock(ctx); err != nil {
+	if err := b.beginWrite(ctx); err != nil {
 		return errors.Join(err, p.drop())
 	}
 	err := t.validate()
@@ -104,7 +149,7 @@ func (t *Tx) Commit(ctx context.Context, d ...Durability) error {
 		err = b.stage(ctx, p.ops, p.w)
 	}
 	b.write.unlock()
-	return errors.Join(b.staged1(ctx, err, durable(d)), p.drop())
+	return errors.Join(b.afterStage(ctx, err, durable(d)), p.drop())
 }
 
 // Discard ends the transaction without writing. It does nothing after Commit.
@@ -112,7 +157,8 @@ func (t *Tx) Discard() {
 	if !t.over {
 		t.over = true
 		t.b.e.pins.remove(t.p)
-		t.begin = nil
+		t.b.txs.remove(t)
+		t.begin.Store(nil)
 		for _, r := range t.roots() {
 			r.own, r.keys, r.spans = ownWrites{}, nil, nil
 		}
@@ -123,10 +169,11 @@ func (t *Tx) Discard() {
 // than the transaction, in the layer of its begin or a later one, or when the
 // trees were changed in a way that no layer shows. The write gate is held.
 func (t *Tx) validate() error {
-	if st := t.b.state.Load(); st.epoch != t.p.st.epoch && t.hasRead() {
+	begin, epoch := t.begin.Load(), t.b.state.Load().epoch
+	if t.hasRead() && (begin == nil || epoch != t.p.st.epoch) {
 		return ErrConflict
 	}
-	for s := t.begin; s != nil; s = s.next.Load() {
+	for s := begin; s != nil; s = s.next.Load() {
 		if s.last.Load() <= t.p.seq {
 			continue
 		}

@@ -151,3 +151,23 @@ func TestUpdate(t *testing.T) {
 	do(t, b.Put(ctx, []byte("b"), nil))
 	must(e.GC(ctx, GCOptions{}))(t)
 }
+
+// TestTxLeftBehind: a transaction does not keep all in memory that is written
+// while it is open; in the end it conflicts, unless it has read nothing.
+func TestTxLeftBehind(t *testing.T) {
+	e := startTest(t, memory(), &Options{StagingBytes: 4 << 10})
+	b := must(e.Branch(ctx, "main"))(t)
+	reader, blind := must(b.Begin(ctx))(t), must(b.Begin(ctx))(t)
+	must(reader.Has(ctx, []byte("a")))(t)
+	for _, tx := range []*Tx{reader, blind} {
+		do(t, tx.Put(ctx, []byte("b"), nil))
+	}
+	for i := 0; reader.begin.Load() != nil; i++ {
+		do(t, b.Put(ctx, fmt.Appendf(nil, "other %d", i), make([]byte, 500), NoSync))
+		if total := b.step.Load().before; total > 3*txBehind*4<<10 {
+			t.Fatalf("%d bytes staged, and all in memory", total)
+		}
+	}
+	want(t, reader.Commit(ctx), ErrConflict)
+	do(t, blind.Commit(ctx))
+}

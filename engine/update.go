@@ -37,23 +37,15 @@ func (b *Branch) Update(ctx context.Context, f func(u *Update) error, d ...Durab
 	if err == nil && !changed {
 		return nil
 	}
-	return errors.Join(b.staged1(ctx, err, durable(d)), p.drop())
+	return errors.Join(b.afterStage(ctx, err, durable(d)), p.drop())
 }
 
 // update runs f and stages what it did, under the write gate.
 func (b *Branch) update(ctx context.Context, f func(u *Update) error, p *preparation) (changed bool, err error) {
-	if err := b.write.lock(ctx); err != nil {
+	if err := b.beginWrite(ctx); err != nil {
 		return false, err
 	}
 	defer b.write.unlock()
-	if b.state.Load().gone {
-		return false, b.errGone()
-	}
-	if b.inDoubt {
-		if err := b.replay(ctx); err != nil {
-			return false, err
-		}
-	}
 	var u Update
 	for root := range u.roots {
 		u.roots[root] = &Root{b: b, root: rootID(root)}

@@ -41,16 +41,16 @@ func (b *Branch) stageOne(ctx context.Context, ops []op, sync bool) error {
 		return err
 	}
 	defer b.e.leave()
-	if err := b.write.lock(ctx); err != nil {
+	if err := b.beginWrite(ctx); err != nil {
 		return err
 	}
 	err := b.stage(ctx, ops, nil)
 	b.write.unlock()
-	return b.staged1(ctx, err, sync)
+	return b.afterStage(ctx, err, sync)
 }
 
-// staged1 ends a call that staged something.
-func (b *Branch) staged1(ctx context.Context, err error, sync bool) error {
+// afterStage ends a call that staged something, or failed to.
+func (b *Branch) afterStage(ctx context.Context, err error, sync bool) error {
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,12 @@ func (b *Branch) Apply(ctx context.Context, edits []prolly.Edit, d ...Durability
 	if err := p.add(ctx, theTree, edits); err != nil {
 		return errors.Join(err, p.drop())
 	}
-	if err := b.write.lock(ctx); err != nil {
+	if err := b.beginWrite(ctx); err != nil {
 		return errors.Join(err, p.drop())
 	}
 	err := b.stage(ctx, p.ops, p.w)
 	b.write.unlock()
-	return errors.Join(b.staged1(ctx, err, durable(d)), p.drop())
+	return errors.Join(b.afterStage(ctx, err, durable(d)), p.drop())
 }
 
 // editBytes is about what edits take when they are staged; what goes out of
@@ -172,28 +172,37 @@ func (p *preparation) drop() error {
 	return p.w.drop()
 }
 
+// beginWrite takes the write gate of a branch that is still there, and of which
+// all that is in the log is known.
+func (b *Branch) beginWrite(ctx context.Context) error {
+	if err := b.write.lock(ctx); err != nil {
+		return err
+	}
+	var err error
+	if b.state.Load().gone {
+		err = b.errGone()
+	} else if b.inDoubt {
+		err = b.replay(ctx)
+	}
+	if err != nil {
+		b.write.unlock()
+	}
+	return err
+}
+
 // recordKeep is how large a scratch buffer is kept between writes, in bytes.
 const recordKeep = 1 << 20
 
 // stage appends ops to the log as one record, in one batch with what is left in w,
-// and makes them visible. The write gate is held.
+// and makes them visible. beginWrite went before.
 func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
-	st := b.state.Load()
-	if st.gone {
-		return b.errGone()
-	}
-	if b.inDoubt {
-		if err := b.replay(ctx); err != nil {
-			return err
-		}
-	}
 	seq := b.seq + 1
 	b.inDoubt = true // until it is known that it went well
 	if err := b.appendLog(ctx, seq, ops, w); err != nil {
 		// If it cannot be found out now, the next write will try again.
 		return errors.Join(err, b.replay(context.WithoutCancel(ctx)))
 	}
-	l := st.layers[0]
+	l := b.state.Load().layers[0]
 	for i := range ops {
 		if err := b.add(l, seq, ops[i]); err != nil {
 			return err

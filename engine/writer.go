@@ -72,16 +72,11 @@ func (w *writer) NodeReplaced(h codec.Hash) {
 	w.mu.Unlock()
 }
 
-// forget makes room in the cache: what was replaced has been asked for often,
-// and would be kept before the nodes that stand in its place. Snapshots that still
-// want it read it again.
-func (w *writer) forget() {
+// replaced returns the nodes that have no place in the trees written.
+func (w *writer) replaced() []codec.Hash {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, h := range w.old {
-		w.nodes.cache.Invalidate(h)
-	}
-	w.old = nil
+	return w.old
 }
 
 // WriteBlob implements prolly.NodeStore.

@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+)
+
+// superseded are nodes in the cache that a fold replaced: not wrong, and of use
+// to snapshots and diffs, but the first to go when room is needed. Left alone
+// they would keep out their successors, which were not asked for as often yet.
+type superseded struct {
+	mu    sync.Mutex
+	lists [][]codec.Hash // one a fold, oldest first
+}
+
+// A list is dropped from the cache when more than 7/8 of the cache is used.
+const (
+	cacheUsed = 7
+	cacheOf   = 8
+)
+
+// retire notes what a fold replaced, and makes room if there is none.
+func (s *nodeStore) retire(gone []codec.Hash) {
+	s.old.mu.Lock()
+	defer s.old.mu.Unlock()
+	if len(gone) > 0 {
+		s.old.lists = append(s.old.lists, gone)
+	}
+	for len(s.old.lists) > 0 && s.cache.WeightedSize() > s.cache.GetMaximum()/cacheOf*cacheUsed {
+		for _, h := range s.old.lists[0] {
+			s.cache.Invalidate(h)
+		}
+		s.old.lists = s.old.lists[1:]
+	}
+}
