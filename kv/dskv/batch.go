@@ -168,7 +168,7 @@ func (s *Store) move(ctx context.Context, b *batch) error {
 	ctx = context.WithoutCancel(ctx)
 	err = s.putAll(ctx, records)
 	if err == nil {
-		err = s.sync(ctx)
+		err = s.settle(ctx)
 	}
 	if err == nil {
 		err = s.d.Put(ctx, refKey(name), next.encode())
@@ -177,7 +177,7 @@ func (s *Store) move(ctx context.Context, b *batch) error {
 		return s.stop(err)
 	}
 	if next.epoch != now.epoch || next.floor != now.floor {
-		_ = s.dropRecords(ctx, name, next) // what stays does not count, and New removes it
+		s.trimmed[name] = next
 	}
 	return nil
 }

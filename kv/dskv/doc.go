@@ -27,7 +27,8 @@
 //	D2  A head is written only after a Sync of all that was written before it;
 //	    so each batch with a ref costs a Sync of the datastore.
 //	D3  A log record counts if its epoch is that of the head and its number is
-//	    above the head's floor and not above its last. Others are remains of
-//	    what was cut short; New removes them.
+//	    above the head's floor and not above its last. Others were trimmed, or
+//	    are remains of what was cut short. They are removed once the head that
+//	    does not count them is durable.
 //	D4  Blocks may be seen before their batch is committed, refs and logs never.
 package dskv

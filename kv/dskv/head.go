@@ -31,6 +31,12 @@ func (h head) counts(epoch, seq uint64) bool {
 	return epoch == h.epoch && seq > h.floor && seq <= h.last
 }
 
+// passed tells whether a record was in the log, or its number, and never will
+// be again.
+func (h head) passed(epoch, seq uint64) bool {
+	return epoch < h.epoch || epoch == h.epoch && seq <= h.floor
+}
+
 // append makes room for a record above all others.
 func (h *head) append(seq uint64) {
 	if seq <= h.floor { // an emptied log may begin lower again

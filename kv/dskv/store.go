@@ -22,7 +22,8 @@ type Store struct {
 	d    ds.Datastore
 	gate *gate.Gate
 
-	mu      sync.RWMutex // held for writing by commits, for reading by readers of refs and logs
+	mu      sync.RWMutex    // held for writing by commits, for reading by readers of refs and logs
+	trimmed map[string]head // written since the last sync, and counting fewer records than before
 	failure atomic.Pointer[error]
 }
 
@@ -45,7 +46,7 @@ var lent sync.Map
 // same datastore. kv.ErrLocked when a Store of this process uses d already;
 // kv.ErrFormat when d holds a store of another format.
 func New(ctx context.Context, d ds.Datastore) (*Store, error) {
-	s := &Store{d: d, gate: gate.New()}
+	s := &Store{d: d, gate: gate.New(), trimmed: map[string]head{}}
 	if err := s.take(); err != nil {
 		return nil, fmt.Errorf("dskv: open: %w", err)
 	}
@@ -163,7 +164,26 @@ func (s *Store) HasBlob(ctx context.Context, c cid.Cid) (has bool, err error) {
 
 // Sync implements kv.Store.
 func (s *Store) Sync(ctx context.Context) error {
-	return s.call(ctx, "sync", func() error { return s.sync(ctx) })
+	return s.call(ctx, "sync", func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.settle(ctx)
+	})
+}
+
+// settle makes durable what was written, and then removes the log records that
+// the heads, now durable, have passed (D3). The caller holds mu.
+func (s *Store) settle(ctx context.Context) error {
+	if err := s.sync(ctx); err != nil {
+		return err
+	}
+	for name, h := range s.trimmed {
+		delete(s.trimmed, name)
+		if err := s.dropRecords(ctx, name, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) sync(ctx context.Context) error { return s.d.Sync(ctx, ds.RawKey("/")) }
@@ -174,7 +194,7 @@ func (s *Store) Close() error {
 		return fmt.Errorf("dskv: close: %w", kv.ErrClosed)
 	}
 	defer s.giveBack()
-	err := s.sync(context.Background())
+	err := s.settle(context.Background())
 	if failure := s.failure.Load(); failure != nil {
 		err = errors.Join(*failure, err)
 	}

@@ -7,17 +7,22 @@ import (
 	"github.com/ipfs/go-datastore/query"
 )
 
-// dropRecords deletes the records of a log that no longer count.
+// dropRecords deletes the records of a log that a head has passed. Those above
+// its last may be on their way in.
 func (s *Store) dropRecords(ctx context.Context, ref string, h head) error {
 	return s.deleteIf(ctx, logPrefix(ref).String(), func(key string) (bool, error) {
 		_, epoch, seq, err := parseLogKey(key)
-		return !h.counts(epoch, seq), err
+		return h.passed(epoch, seq), err
 	})
 }
 
 // tidy removes what batches that were cut short left behind (D3): a number
-// above a log's last could otherwise come to count later.
+// above a log's last could otherwise come to count later. The heads that it goes
+// by may have been written by a process that ended before it synced them.
 func (s *Store) tidy(ctx context.Context) error {
+	if err := s.sync(ctx); err != nil {
+		return err
+	}
 	heads, err := s.heads(ctx)
 	if err != nil {
 		return err
