@@ -22,7 +22,7 @@ import (
 // becomes kv.ErrFailed at the public border. In a goroutine of Pebble's own,
 // where a panic would end the process, it blocks for ever, with whatever locks
 // that goroutine holds; so whoever may come to wait for such a lock waits for
-// stuck as well. docs/decisions/0003-fail-stop.md has the reasons.
+// stuck as well. docs/decisions/0004-fail-stop.md has the reasons.
 type failure struct {
 	log     *slog.Logger
 	cause   atomic.Pointer[error]

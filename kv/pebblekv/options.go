@@ -66,7 +66,7 @@ func (o *Options) orDefaults() Options {
 	return d
 }
 
-// pebbleOptions are what the measurements in docs/decisions/0004-pebble-options.md
+// pebbleOptions are what the measurements in docs/decisions/0005-pebble-options.md
 // came to.
 func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options {
 	p := &pebble.Options{
