@@ -72,6 +72,7 @@ var downward = []struct{ from, to []string }{
 	{[]string{"prolly"}, []string{"codec"}},
 	{[]string{"kv"}, []string{"codec"}},
 	{[]string{"kv/internal/..."}, []string{"kv", "codec"}},
+	{[]string{"kv/kvtest"}, []string{"kv", "kv/memkv", "codec"}}, // the model that the others are compared with
 	{[]string{"kv/..."}, []string{"kv", "kv/internal/...", "codec"}},
 	{[]string{"engine"}, []string{"prolly", "kv", "kv/pebblekv", "codec"}},
 	{[]string{"engine/prollyds", "engine/sync", "engine/auth", "engine/receipt"}, []string{"engine", "prolly", "kv", "codec"}},

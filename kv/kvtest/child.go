@@ -8,31 +8,12 @@ import (
 	"testing"
 )
 
-// childEnv tells a process that it was started by isolate, and what for.
+// childEnv tells a process that it was started by a sweep, and what for.
 const childEnv = "KVTEST_CHILD"
 
 // InChild tells whether this process runs one test for another process. A store
 // that failed may leave goroutines behind; TestMain must not look for them then.
 func InChild() bool { return os.Getenv(childEnv) != "" }
-
-// isolate runs the rest of a test in a process of its own: f is called there,
-// while the caller here waits. What f must not do here is to leave goroutines
-// behind or to end the process.
-func isolate(t *testing.T, f func()) {
-	t.Helper()
-	if InChild() {
-		f()
-		return
-	}
-	out, err := childProcess(t, "isolated").CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-		return
-	}
-	if testing.Verbose() {
-		t.Logf("%s", out)
-	}
-}
 
 // childProcess is this test, in a process that is told what.
 func childProcess(t *testing.T, what string) *exec.Cmd {
