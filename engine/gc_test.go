@@ -315,3 +315,35 @@ func TestCollectedTreeIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestReadDuringGC: a read whose state is replaced and collected under it is
+// done again on the new one.
+func TestReadDuringGC(t *testing.T) {
+	open, x := memory(), &tampered{}
+	bigTree(t, open)
+	e := startTest(t, x.opener(open), nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	key := []byte("key/000042")
+	for what, read := range map[string]func() error{
+		"Get":    func() error { return errorOf(b.Get(ctx, key)) },
+		"Has":    func() error { return errorOf(b.Has(ctx, key)) },
+		"Lookup": func() error { return errorOf(b.Lookup(ctx, key)) },
+		"View":   func() error { return b.View(ctx, key, func([]byte) error { return nil }) },
+	} {
+		e.nodes.cache.InvalidateAll()
+		met := false
+		x.node = func(_ codec.Hash, _ kv.Hint, n kv.Node) (kv.Node, error) {
+			if met {
+				return n, nil
+			}
+			met = true
+			do(t, b.Put(ctx, key, []byte(what)))
+			must(b.Fold(ctx))(t)
+			must(e.GC(ctx, GCOptions{}))(t)
+			return kv.Node{}, kv.ErrNotFound // as if this very node had gone
+		}
+		if err := read(); err != nil || !met {
+			t.Errorf("%s: %v, %v", what, err, met)
+		}
+	}
+}

@@ -228,7 +228,8 @@ func TestFailedFoldStopsWriters(t *testing.T) {
 	}
 }
 
-// TestDurability: only a write that asks for it waits for a sync.
+// TestDurability: only a write that asks for it waits for a sync; and a
+// collection always, before it removes anything (E5).
 func TestDurability(t *testing.T) {
 	x := &tampered{}
 	e := startTest(t, x.opener(memory()), nil)
@@ -260,5 +261,10 @@ func TestDurability(t *testing.T) {
 				t.Errorf("%s %v: synced %v", c.name, d, synced)
 			}
 		}
+	}
+	before := x.syncs.Load()
+	must(e.GC(ctx, GCOptions{}))(t)
+	if x.syncs.Load() == before {
+		t.Error("garbage is collected that a crash may still need")
 	}
 }
