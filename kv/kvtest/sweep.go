@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	crashPoints = flag.Int("crashpoints", 60, "crash points to try in each crash sweep")
-	faultPoints = flag.Int("faultpoints", 40, "failing operations to try in each fault sweep")
-	flipPoints  = flag.Int("flippoints", 100, "bits to flip in each flip sweep")
+	crashPoints = flag.Int("crashpoints", 50, "crash points to try in each crash sweep")
+	faultPoints = flag.Int("faultpoints", 30, "failing operations to try in each fault sweep")
+	flipPoints  = flag.Int("flippoints", 60, "bits to flip in each flip sweep")
 	sweepSeed   = flag.Uint64("sweepseed", 0, "seed of the sweeps; 0: another each time")
 )
 

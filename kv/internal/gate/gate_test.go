@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,4 +51,30 @@ func TestGiveUp(t *testing.T) {
 		t.Fatal("not closed")
 	}
 	g.Leave()
+}
+
+// TestCloseWaits: Close returns after the last call has left (G1).
+func TestCloseWaits(t *testing.T) {
+	g := New()
+	g.Enter()
+	g.Enter()
+	var left atomic.Int64
+	closed := make(chan int64)
+	go func() {
+		g.Close(nil)
+		closed <- left.Load()
+	}()
+	for !g.Closed() {
+		runtime.Gosched()
+	}
+	for range 2 {
+		for range 1000 { // let a Close that does not wait return
+			runtime.Gosched()
+		}
+		left.Add(1)
+		g.Leave()
+	}
+	if n := <-closed; n != 2 {
+		t.Fatalf("Close returned when %d of 2 calls had left (G1)", n)
+	}
 }
