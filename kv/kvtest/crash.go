@@ -144,6 +144,6 @@ func (r *crashRun) crash(mem *vfs.MemFS, l *Ledger, where string) {
 	}
 	if r.depth > 0 && r.w.Recover != nil {
 		recover := func(fs vfs.FS, _ *Ledger) error { return r.w.Recover(fs) }
-		r.sweep(again, recover, len(survivors), r.depth-1, &c)
+		r.sweep(again, recover, max(1, len(survivors)/raceFactor), r.depth-1, &c)
 	}
 }

@@ -55,8 +55,8 @@ func (o SweepOptions) orDefaults(t testing.TB, points int) SweepOptions {
 		if testing.Short() {
 			o.Points /= 5
 		}
-		o.Points = max(1, o.Points/raceFactor)
 	}
+	o.Points = max(1, o.Points/raceFactor)
 	if o.Seed == 0 {
 		o.Seed = *sweepSeed
 	}
