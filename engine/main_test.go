@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Longer runs than rapid's own default; the command line has the last word.
-	for name, value := range map[string]string{"rapid.checks": "70", "rapid.steps": "150"} {
+	for name, value := range map[string]string{"rapid.checks": "60", "rapid.steps": "150"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
