@@ -39,7 +39,7 @@ func filled(b *testing.B, br *Branch, n uint64) {
 }
 
 func BenchmarkStagedPut(b *testing.B) {
-	br := benchEngine(b, &Options{StagingBytes: 1 << 30})
+	br := benchEngine(b, &Options{StagingBytes: 512 << 20})
 	var key []byte
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

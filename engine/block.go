@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 
 	cid "github.com/ipfs/go-cid"
@@ -122,27 +123,36 @@ func (e *Engine) PutBlock(ctx context.Context, c cid.Cid, block []byte) error {
 }
 
 // young remembers the blocks that were put and perhaps not linked yet: those
-// since the last garbage collection and those before it.
+// since the last garbage collection and those before it. It knows them by a
+// hash of 8 bytes; one that is taken for another stays longer.
 type young struct {
 	mu        sync.Mutex
-	now, past map[string]struct{} // multihashes
+	seed      maphash.Seed
+	now, past map[uint64]struct{}
 }
 
 func (y *young) add(multihash []byte) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	if y.now == nil {
-		y.now = map[string]struct{}{}
+	if y.seed == (maphash.Seed{}) {
+		y.seed = maphash.MakeSeed()
 	}
-	y.now[string(multihash)] = struct{}{}
+	if y.now == nil {
+		y.now = map[uint64]struct{}{}
+	}
+	y.now[maphash.Bytes(y.seed, multihash)] = struct{}{}
 }
 
 // has tells whether a block is young.
 func (y *young) has(multihash []byte) bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	_, now := y.now[string(multihash)]
-	_, past := y.past[string(multihash)]
+	if len(y.now)+len(y.past) == 0 {
+		return false
+	}
+	h := maphash.Bytes(y.seed, multihash)
+	_, now := y.now[h]
+	_, past := y.past[h]
 	return now || past
 }
 

@@ -98,7 +98,9 @@ func (e *Engine) sync(ctx context.Context) error {
 }
 
 // Close waits for writes under way and closes the store; what is staged stays
-// staged. Afterwards everything from e answers ErrClosed, Close too.
+// staged. Afterwards everything from e answers ErrClosed, Close too. It must
+// not be called by the function of an Update or the source of a Load, which it
+// would wait for.
 func (e *Engine) Close() error {
 	if e.closed.Swap(true) {
 		return ErrClosed

@@ -15,8 +15,12 @@ import (
 // replacing earlier ones, in bounded memory. It bypasses staging: nothing is
 // visible until it returns nil, and then everything is, durably. Edits staged
 // before it lie below the entries, those staged meanwhile above, although their
-// writers did not see the entries. It leaves no commit. Open transactions that have read anything will conflict. Garbage is
-// not collected meanwhile. n is how many entries it took.
+// writers did not see the entries. It leaves no commit. n is how many entries it
+// took.
+//
+// Open transactions that have read anything will conflict. Until it returns the
+// branch is not folded and no garbage collected; the source of the entries must
+// not ask for either, nor write more to the branch than may be staged.
 func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
 	next, stop := iter.Pull2(entries)
 	defer stop()

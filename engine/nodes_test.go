@@ -221,7 +221,8 @@ func TestReplaced(t *testing.T) {
 			must(b.Fold(ctx))(t)
 			to := b.state.Load().trees[theTree]
 			got := slices.SortedFunc(slices.Values(slices.Concat(e.nodes.old.lists...)), compareHashes)
-			got, e.nodes.old.lists = slices.Compact(got), nil
+			got = slices.Compact(got)
+			e.nodes.old.lists, e.nodes.old.total = nil, 0
 			want := difference(t, from, to)
 			for _, h := range got {
 				if _, ok := slices.BinarySearchFunc(want, h, compareHashes); !ok {

@@ -24,6 +24,7 @@ func durable(d []Durability) bool { return len(d) == 0 || d[len(d)-1] == Sync }
 const (
 	defaultCacheBytes   = 64 << 20
 	defaultStagingBytes = 32 << 20
+	maxStagingBytes     = 512 << 20
 )
 
 // Options of an engine. The zero value is good, and nil stands for it. None of
@@ -33,7 +34,7 @@ type Options struct {
 	CacheBytes int64
 
 	// StagingBytes is how much may be staged on a branch before it is folded in the
-	// background; 32 MiB when 0. At twice as much writers wait.
+	// background; 32 MiB when 0, 512 MiB at most. At twice as much writers wait.
 	StagingBytes int64
 
 	// Logger is told of what nobody else would hear: failures of background
@@ -63,6 +64,7 @@ func (o *Options) withDefaults() Options {
 	if r.StagingBytes <= 0 {
 		r.StagingBytes = defaultStagingBytes
 	}
+	r.StagingBytes = min(r.StagingBytes, maxStagingBytes)
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}

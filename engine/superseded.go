@@ -12,12 +12,15 @@ import (
 type superseded struct {
 	mu    sync.Mutex
 	lists [][]codec.Hash // one a fold, oldest first
+	total int            // hashes in all lists
 }
 
-// A list is dropped from the cache when more than 7/8 of the cache is used.
+// The oldest list leaves the cache when more than 7/8 of the cache is used, and
+// when the lists name more nodes than there can be in it.
 const (
-	cacheUsed = 7
-	cacheOf   = 8
+	cacheUsed     = 7
+	cacheOf       = 8
+	leastNodeSize = 1 << 10
 )
 
 // retire notes what a fold replaced, and makes room if there is none.
@@ -26,11 +29,17 @@ func (s *nodeStore) retire(gone []codec.Hash) {
 	defer s.old.mu.Unlock()
 	if len(gone) > 0 {
 		s.old.lists = append(s.old.lists, gone)
+		s.old.total += len(gone)
 	}
-	for len(s.old.lists) > 0 && s.cache.WeightedSize() > s.cache.GetMaximum()/cacheOf*cacheUsed {
-		for _, h := range s.old.lists[0] {
+	for size := s.cache.GetMaximum(); len(s.old.lists) > 0; {
+		oldest := s.old.lists[0]
+		if s.cache.WeightedSize() <= size/cacheOf*cacheUsed && uint64(s.old.total) <= size/leastNodeSize {
+			return
+		}
+		for _, h := range oldest {
 			s.cache.Invalidate(h)
 		}
 		s.old.lists = s.old.lists[1:]
+		s.old.total -= len(oldest)
 	}
 }
