@@ -20,8 +20,10 @@ import (
 //	finish    ref and trimmed log, in one batch with the last nodes; then the
 //	          state that readers see
 //
-// Nobody sees anything of it before finish. When it fails the layers stay as they are,
-// and the next fold does them again.
+// Nobody sees anything of it before finish. When it fails the layers stay as
+// they are, and the next fold does them again. For nodes written behind, finish
+// is where edits and root would be made durable first, and the trees of
+// state.ref where the nodes are.
 type fold struct {
 	b     *Branch
 	w     *writer
@@ -59,13 +61,13 @@ func (b *Branch) advanceThen(ctx context.Context, more func(*fold) error, then f
 	if err := b.fold.lock(ctx); err != nil {
 		return err
 	}
-	err := b.advanceLocked(ctx, more)
-	if err == nil {
-		then()
+	defer b.kick()
+	defer b.fold.unlock()
+	if err := b.advanceLocked(ctx, more); err != nil {
+		return err
 	}
-	b.fold.unlock()
-	b.kick()
-	return err
+	then()
+	return nil
 }
 
 // advanceLocked is advance with the fold gate held and the world entered.

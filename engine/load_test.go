@@ -168,3 +168,22 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.Sys - m.HeapReleased
 }
+
+// TestLoadPanic: a source that panics leaves the branch as it was, and usable.
+func TestLoadPanic(t *testing.T) {
+	e := startTest(t, memory(), nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = b.Load(ctx, func(yield func(prolly.Entry, error) bool) {
+			yield(prolly.Entry{Key: []byte("k")}, nil)
+			panic("source")
+		})
+	}()
+	do(t, b.Put(ctx, []byte("a"), nil))
+	must(b.Fold(ctx))(t)
+	must(e.GC(ctx, GCOptions{}))(t)
+	if ok := must(b.Has(ctx, []byte("k")))(t); ok {
+		t.Error("half a load is there")
+	}
+}
