@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -44,7 +45,9 @@ func BenchmarkStagedPut(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		key = benchKey(key[:0], uint64(i))
-		do(b, br.Put(ctx, key, benchValue, NoSync))
+		if err := br.Put(ctx, key, benchValue, NoSync); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -57,8 +60,9 @@ func BenchmarkLogAppend(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		key = benchKey(key[:0], uint64(i))
 		batch := br.e.store.NewBatch()
-		do(b, batch.AppendLog("x", uint64(i+1), rec))
-		do(b, batch.Commit(ctx))
+		if err := errors.Join(batch.AppendLog("x", uint64(i+1), rec), batch.Commit(ctx)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -71,7 +75,9 @@ func BenchmarkOverlayAdd(b *testing.B) {
 			o = newOverlay(o.beginning())
 		}
 		key = benchKey(key[:0], uint64(i))
-		do(b, o.add(key, uint64(i), opInline, benchValue))
+		if err := o.add(key, uint64(i), opInline, benchValue); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -268,3 +268,38 @@ func TestDurability(t *testing.T) {
 		t.Error("garbage is collected that a crash may still need")
 	}
 }
+
+// TestLearn: a branch finds out what its keys begin with, and nobody notices.
+func TestLearn(t *testing.T) {
+	open := memory()
+	e := start(t, open, nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	tx := must(b.Begin(ctx))(t)
+	must(tx.Has(ctx, []byte("common/1999")))(t)
+	do(t, tx.Put(ctx, []byte("mine"), nil))
+	c := content{}
+	put := func() {
+		for i := range 2000 {
+			k, v := fmt.Sprintf("common/%d", i), fmt.Sprint(i)
+			do(t, b.Put(ctx, []byte(k), []byte(v), NoSync))
+			c[k] = v
+		}
+	}
+	put()
+	if got := b.state.Load().layers[0].over[theTree].common; string(got) != "common/" {
+		t.Errorf("learned %q", got)
+	}
+	if n := b.Staged(); n != 2000 {
+		t.Errorf("%d staged", n)
+	}
+	compareRange(t, b.Range(ctx, prolly.Range{Reverse: true}), c, prolly.Range{Reverse: true})
+	want(t, tx.Commit(ctx), ErrConflict)
+	put()
+	do(t, e.Close())
+	e = startTest(t, open, nil)
+	b = must(e.Branch(ctx, "main"))(t)
+	compareRange(t, b.Range(ctx, prolly.Range{}), c, prolly.Range{})
+	if root := must(b.Fold(ctx))(t); root != c.root(t) {
+		t.Errorf("root %v", root)
+	}
+}

@@ -210,7 +210,22 @@ func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
 	}
 	l.publish(seq)
 	b.seq, b.inDoubt = seq, false
+	b.learn(l)
 	return nil
+}
+
+// learnAfter is how many entries tell what a branch's keys begin with.
+const learnAfter = 512
+
+// learn begins another layer when the first one of a branch did not know what
+// the keys begin with, and so compares more of each than it has to. The write
+// gate is held; a fold under way does the same.
+func (b *Branch) learn(l *layer) {
+	o := l.over[theTree]
+	if o.entries == learnAfter && len(o.common) == 0 && len(o.beginning()) > 0 && b.fold.tryLock() {
+		b.freeze()
+		b.fold.unlock()
+	}
 }
 
 func (b *Branch) appendLog(ctx context.Context, seq uint64, ops []op, w *writer) error {
