@@ -130,6 +130,10 @@ func (c *check) ref(name string, raw []byte) error {
 		}
 		return c.tag(name)
 	}
+	if strings.HasPrefix(name, shallowPrefix) {
+		c.branch = ""
+		return c.found(ProblemRef, cid.Undef, parseShallow(raw))
+	}
 	branch, ok := strings.CutPrefix(name, branchPrefix)
 	if c.branch = branch; !ok {
 		return c.found(ProblemRef, cid.Undef, fmt.Errorf("%w: ref %q of unknown kind", ErrCorrupt, name))
@@ -181,9 +185,26 @@ func (c *check) history(name cid.Cid) error {
 		if err := c.commit(d); err != nil {
 			return err
 		}
-		waiting = append(waiting, d.Parents...)
+		parents, err := c.parents(d)
+		if err != nil {
+			return err
+		}
+		waiting = append(waiting, parents...)
 	}
 	return nil
+}
+
+// parents returns the parents of a commit that have to be here.
+func (c *check) parents(d Commit) ([]cid.Cid, error) {
+	here, err := c.e.Parents(c.ctx, d)
+	if err != nil { // told when its turn comes
+		return d.Parents, nil
+	}
+	names := make([]cid.Cid, len(here))
+	for i, p := range here {
+		names[i] = p.CID
+	}
+	return names, nil
 }
 
 // commit checks a commit against its parents, and its tree.

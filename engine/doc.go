@@ -20,7 +20,8 @@
 //
 // What a store holds for an engine: nodes and blobs; a ref "b/NAME" for each
 // branch (see branchRef) with its log of staging records (see record.go); a
-// ref "t/NAME" for each tag.
+// ref "t/NAME" for each tag; a ref "s/CID" for each commit below which the
+// history was cut off on purpose.
 //
 // Locks are taken in this order: world (entered by whoever writes, stopped by
 // the collector and by Close), Engine.opening, Branch.fold, Branch.write.

@@ -17,8 +17,8 @@ type LogOptions struct {
 }
 
 // Log yields commits and all that they descend from, newest (largest Seq)
-// first, each once. A branch without commits yields nothing. An error is the last
-// thing that it yields.
+// first, each once, as far as the history was not cut off (MarkShallow). A branch
+// without commits yields nothing. An error is the last thing that it yields.
 func (b *Branch) Log(ctx context.Context, o LogOptions) iter.Seq2[Commit, error] {
 	return func(yield func(Commit, error) bool) {
 		st, err := b.now(ctx)
@@ -52,13 +52,14 @@ func (e *Engine) log(ctx context.Context, from cid.Cid, limit int, yield func(Co
 		if !yield(c, nil) || n == limit {
 			return
 		}
-		for _, name := range c.Parents {
-			p, err := e.ReadCommit(ctx, name)
-			if err == nil && p.Seq >= c.Seq {
-				err = fmt.Errorf("%w: commit %v has Seq %d, its parent %v %d", ErrCorrupt, c.CID, c.Seq, name, p.Seq)
-			}
-			if err != nil {
-				yield(Commit{}, err)
+		parents, err := e.Parents(ctx, c)
+		if err != nil {
+			yield(Commit{}, err)
+			return
+		}
+		for _, p := range parents {
+			if p.Seq >= c.Seq {
+				yield(Commit{}, fmt.Errorf("%w: commit %v has Seq %d, its parent %v %d", ErrCorrupt, c.CID, c.Seq, p.CID, p.Seq))
 				return
 			}
 			if i, ok := slices.BinarySearchFunc(waiting, p, newer); !ok {

@@ -66,6 +66,8 @@ func (m *marker) ref(name string, raw []byte) error {
 		return m.tree(t.tree.Addr())
 	case strings.HasPrefix(name, branchPrefix):
 		return m.branch(name, raw)
+	case strings.HasPrefix(name, shallowPrefix):
+		return parseShallow(raw)
 	}
 	return fmt.Errorf("%w: a ref of unknown kind", ErrCorrupt)
 }
@@ -112,13 +114,11 @@ func (m *marker) history(c Commit) error {
 		if err != nil {
 			return fmt.Errorf("commit %v: %w", c.CID, err)
 		}
-		for _, name := range c.Parents {
-			p, err := m.e.ReadCommit(m.ctx, name)
-			if err != nil {
-				return err
-			}
-			waiting = append(waiting, p)
+		parents, err := m.e.Parents(m.ctx, c)
+		if err != nil {
+			return err
 		}
+		waiting = append(waiting, parents...)
 	}
 	return nil
 }

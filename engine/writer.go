@@ -116,6 +116,14 @@ func (w *writer) last() kv.Batch {
 	return w.open()
 }
 
+// flush stores what was gathered so far, ahead of the last batch.
+func (w *writer) flush(ctx context.Context) error {
+	if w.memory {
+		return nil
+	}
+	return w.finish(ctx)
+}
+
 // finish commits what is left.
 func (w *writer) finish(ctx context.Context) error {
 	w.mu.Lock()
