@@ -123,36 +123,80 @@ func (e *Engine) PutBlock(ctx context.Context, c cid.Cid, block []byte) error {
 }
 
 // young remembers the blocks that were put and perhaps not linked yet: those
-// since the last garbage collection and those before it. It knows them by a
-// hash of 8 bytes; one that is taken for another stays longer.
+// since the last garbage collection and those before it, and those that someone
+// holds. It knows them by a hash of 8 bytes; one that is taken for another
+// stays longer.
 type young struct {
 	mu        sync.Mutex
 	seed      maphash.Seed
 	now, past map[uint64]struct{}
+	held      map[*held]struct{}
+}
+
+// held are the blocks of one who is still writing, however long that takes.
+type held struct {
+	y *young
+	m map[uint64]struct{}
+}
+
+// hold begins to hold blocks.
+func (y *young) hold() *held {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.held == nil {
+		y.held = map[*held]struct{}{}
+	}
+	h := &held{y, map[uint64]struct{}{}}
+	y.held[h] = struct{}{}
+	return h
+}
+
+// add is to be called before the block is written, or found to be there.
+func (h *held) add(multihash []byte) {
+	h.y.mu.Lock()
+	h.m[h.y.sum(multihash)] = struct{}{}
+	h.y.mu.Unlock()
+}
+
+// release lets go of all that was held.
+func (h *held) release() {
+	h.y.mu.Lock()
+	delete(h.y.held, h)
+	h.y.mu.Unlock()
+}
+
+// sum is what a block is known by. The mutex is held.
+func (y *young) sum(multihash []byte) uint64 {
+	if y.seed == (maphash.Seed{}) {
+		y.seed = maphash.MakeSeed()
+	}
+	return maphash.Bytes(y.seed, multihash)
 }
 
 func (y *young) add(multihash []byte) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	if y.seed == (maphash.Seed{}) {
-		y.seed = maphash.MakeSeed()
-	}
 	if y.now == nil {
 		y.now = map[uint64]struct{}{}
 	}
-	y.now[maphash.Bytes(y.seed, multihash)] = struct{}{}
+	y.now[y.sum(multihash)] = struct{}{}
 }
 
 // has tells whether a block is young.
 func (y *young) has(multihash []byte) bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	if len(y.now)+len(y.past) == 0 {
+	if len(y.now)+len(y.past)+len(y.held) == 0 {
 		return false
 	}
-	h := maphash.Bytes(y.seed, multihash)
-	_, now := y.now[h]
-	_, past := y.past[h]
+	sum := y.sum(multihash)
+	for h := range y.held {
+		if _, ok := h.m[sum]; ok {
+			return true
+		}
+	}
+	_, now := y.now[sum]
+	_, past := y.past[sum]
 	return now || past
 }
 

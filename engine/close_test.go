@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -65,26 +66,27 @@ func branchCalls(b *Branch) calls {
 	entries := func(yield func(prolly.Entry, error) bool) { yield(prolly.Entry{Key: key}, nil) }
 	return calls{
 		"Name": nil, "Staged": nil, "Side": nil, "Engine": nil,
-		"Get":      func() error { return errorOf(b.Get(ctx, key)) },
-		"Has":      func() error { return errorOf(b.Has(ctx, key)) },
-		"View":     func() error { return b.View(ctx, key, func([]byte) error { return nil }) },
-		"Lookup":   func() error { return errorOf(b.Lookup(ctx, key)) },
-		"Open":     func() error { return errorOf(b.Open(ctx, key)) },
-		"Range":    func() error { return lastError(b.Range(ctx, prolly.Range{})) },
-		"Put":      func() error { return b.Put(ctx, key, nil) },
-		"Delete":   func() error { return b.Delete(ctx, key) },
-		"Apply":    func() error { return b.Apply(ctx, nil) },
-		"Load":     func() error { return errorOf(b.Load(ctx, entries)) },
-		"Sync":     func() error { return b.Sync(ctx) },
-		"Fold":     func() error { return errorOf(b.Fold(ctx)) },
-		"Commit":   func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
-		"Head":     func() error { return errorOf(b.Head(ctx)) },
-		"Root":     func() error { return errorOf(b.Root(ctx)) },
-		"Begin":    func() error { return errorOf(b.Begin(ctx)) },
-		"Moment":   func() error { return errorOf(b.Moment(ctx)) },
-		"Update":   func() error { return b.Update(ctx, func(*Update) error { return nil }) },
-		"Snapshot": func() error { return errorOf(b.Snapshot(ctx)) },
-		"Log":      func() error { return lastError(b.Log(ctx, LogOptions{})) },
+		"Get":       func() error { return errorOf(b.Get(ctx, key)) },
+		"Has":       func() error { return errorOf(b.Has(ctx, key)) },
+		"View":      func() error { return b.View(ctx, key, func([]byte) error { return nil }) },
+		"Lookup":    func() error { return errorOf(b.Lookup(ctx, key)) },
+		"Open":      func() error { return errorOf(b.Open(ctx, key)) },
+		"Range":     func() error { return lastError(b.Range(ctx, prolly.Range{})) },
+		"Put":       func() error { return b.Put(ctx, key, nil) },
+		"PutReader": func() error { return errorOf(b.PutReader(ctx, key, strings.NewReader("v"))) },
+		"Delete":    func() error { return b.Delete(ctx, key) },
+		"Apply":     func() error { return b.Apply(ctx, nil) },
+		"Load":      func() error { return errorOf(b.Load(ctx, entries)) },
+		"Sync":      func() error { return b.Sync(ctx) },
+		"Fold":      func() error { return errorOf(b.Fold(ctx)) },
+		"Commit":    func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
+		"Head":      func() error { return errorOf(b.Head(ctx)) },
+		"Root":      func() error { return errorOf(b.Root(ctx)) },
+		"Begin":     func() error { return errorOf(b.Begin(ctx)) },
+		"Moment":    func() error { return errorOf(b.Moment(ctx)) },
+		"Update":    func() error { return b.Update(ctx, func(*Update) error { return nil }) },
+		"Snapshot":  func() error { return errorOf(b.Snapshot(ctx)) },
+		"Log":       func() error { return lastError(b.Log(ctx, LogOptions{})) },
 	}
 }
 

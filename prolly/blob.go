@@ -23,6 +23,54 @@ func writeBlob(ctx context.Context, ns NodeStore, value []byte) (cid.Cid, error)
 	return writeChunks(ctx, ns, bytes.NewReader(value))
 }
 
+// StoreReader is StoreValue for a value that is read from r to its end. It holds
+// codec.MaxBlob bytes, a chunk, and a list a level, however long the value is.
+// An error of r is returned as it is; what was written until then stays in ns,
+// named by nothing.
+func StoreReader(ctx context.Context, ns NodeStore, key []byte, r io.Reader) (Value, error) {
+	if err := checkKey(key); err != nil {
+		return Value{}, err
+	}
+	var head bytes.Buffer
+	_, err := io.CopyN(&head, r, codec.MaxBlob+1)
+	if err == io.EOF {
+		return storeValue(ctx, ns, len(key), Value{Bytes: head.Bytes()})
+	}
+	if err != nil {
+		return Value{}, err
+	}
+	all := counted{r: io.MultiReader(&head, r)}
+	c, err := writeChunks(ctx, ns, &all)
+	if all.err != nil { // the chunker takes io.ErrUnexpectedEOF for the end
+		return Value{}, all.err
+	}
+	if err != nil {
+		return Value{}, err
+	}
+	return OutOfLine(c, all.n), nil
+}
+
+// counted counts what is read, and ends what grows too long.
+type counted struct {
+	r   io.Reader
+	n   uint64
+	err error // other than io.EOF; it stays
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.r.Read(p)
+	if c.n += uint64(n); c.n > codec.MaxSum {
+		err = ErrTooLarge
+	}
+	if err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
 func writeBlock(ctx context.Context, ns NodeStore, c cid.Cid, block []byte) error {
 	if err := ns.WriteBlob(ctx, c, block); err != nil {
 		return fmt.Errorf("prolly: write blob: %w", err)
