@@ -75,7 +75,9 @@ var downward = []struct{ from, to []string }{
 	{[]string{"kv/kvtest"}, []string{"kv", "kv/memkv", "codec"}}, // the model that the others are compared with
 	{[]string{"kv/..."}, []string{"kv", "kv/internal/...", "codec"}},
 	{[]string{"engine"}, []string{"prolly", "kv", "kv/pebblekv", "codec"}},
-	{[]string{"engine/prollyds", "engine/sync", "engine/auth", "engine/receipt"}, []string{"engine", "prolly", "kv", "codec"}},
+	{[]string{"engine/sync"}, []string{"engine", "engine/sync/riblt", "prolly", "kv", "codec"}},
+	{[]string{"engine/sync/riblt"}, nil},
+	{[]string{"engine/prollyds", "engine/auth", "engine/receipt"}, []string{"engine", "prolly", "kv", "codec"}},
 	{[]string{"engine/space"}, []string{"engine", "engine/sync", "engine/auth", "engine/receipt", "prolly", "kv", "codec"}},
 	{[]string{"bench/..."}, []string{"bench/...", "engine/...", "prolly", "kv/...", "codec"}},
 	{[]string{"cmd/..."}, []string{"cmd/...", "engine/...", "prolly", "kv/...", "codec"}},
