@@ -1,6 +1,9 @@
 package prolly
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNotFound: the key is not in the tree.
@@ -33,4 +36,15 @@ var (
 
 	// ErrUnsorted: the entries given to Build do not strictly ascend.
 	ErrUnsorted = errors.New("prolly: entries not in ascending key order")
+
+	// ErrConflict: both sides of a merge changed a key, or a patch finds
+	// another value than it was made for. It comes as a ConflictError.
+	ErrConflict = errors.New("prolly: conflict")
 )
+
+// ConflictError names the key at which a merge or a patch failed.
+type ConflictError struct{ Key []byte }
+
+func (e *ConflictError) Error() string { return fmt.Sprintf("%v: key %q", ErrConflict, clip(e.Key)) }
+
+func (e *ConflictError) Unwrap() error { return ErrConflict }
