@@ -210,13 +210,13 @@ func (m model) take(k string, from model) {
 	}
 }
 
-// counted counts the nodes that are read, one after the other.
-type counted struct {
+// readCounter counts the nodes that are read, one after the other.
+type readCounter struct {
 	NodeStore
 	n *int
 }
 
-func (c counted) ReadNode(ctx context.Context, a Addr) ([]byte, []Hint, error) {
+func (c readCounter) ReadNode(ctx context.Context, a Addr) ([]byte, []Hint, error) {
 	*c.n++
 	return c.NodeStore.ReadNode(ctx, a)
 }
@@ -264,7 +264,7 @@ func TestMergeReads(t *testing.T) {
 			}
 		}
 		reads, diffs := 0, 0
-		cold := counted{ns, &diffs}
+		cold := readCounter{ns, &diffs}
 		for i := range sides {
 			for _, err := range Diff(ctx, base.In(cold), sides[i].In(cold), Range{}) {
 				if err != nil {
