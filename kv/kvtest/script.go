@@ -34,8 +34,9 @@ const (
 type script struct {
 	name      string
 	actions   []action
-	nodes     int // a batch writes
-	nodeBytes int // each has, about
+	nodes     int  // a batch writes
+	nodeBytes int  // each has, about
+	behind    bool // nodes are put behind, if the store can, and then written
 	made      *sync.Map
 }
 
@@ -63,6 +64,7 @@ func Scripts(open Factory) []Workload {
 		{name: "small, never synced", actions: repeat(40, actCommit), nodes: 2, nodeBytes: 300},
 		{name: "large", actions: repeat(3, actCommit, actCommit, actSync), nodes: 120, nodeBytes: 2200},
 		{name: "reopened", actions: append(repeat(4, actCommit, actSync, actCommit, actReopen, actCommit), actSync), nodes: 5, nodeBytes: 1000},
+		{name: "behind", actions: repeat(8, actCommit, actCommit, actSync), nodes: 60, nodeBytes: 2200, behind: true},
 		{name: "swept", actions: append(append(repeat(10, actCommit), actSync, actSweep), repeat(6, actCommit, actSync, actCommit, actSweep)...), nodes: 8, nodeBytes: 1500},
 	}
 	var all []Workload
@@ -180,15 +182,19 @@ func (s script) trimmed(step int) int { return max(0, step-step%7-3) }
 
 func (s script) commit(st kv.Store, step int) error {
 	b := st.NewBatch()
-	defer func() { _ = b.Close() }() // it only drops what an error left
-	var hints []kv.Hint
-	for i := range s.nodes {
-		h, block := s.node(step, i)
-		at, err := b.PutNode(h, block, hints[:min(len(hints), i%5)])
-		if err != nil {
+	defer func() { b.Close() }() // it only drops what an error left
+	later, ok := st.(kv.Behind)
+	if ok = ok && s.behind; ok {
+		b = later.NewBehind()
+	}
+	if err := s.putNodes(b, step); err != nil {
+		return err
+	}
+	if ok {
+		if err := errors.Join(b.Commit(bg), later.WriteNodes(bg)); err != nil {
 			return err
 		}
-		hints = append(hints, at)
+		b = st.NewBatch()
 	}
 	if c, block, ok := s.blob(step); ok {
 		if err := b.PutBlob(c, block); err != nil {
@@ -205,6 +211,19 @@ func (s script) commit(st kv.Store, step int) error {
 		return err
 	}
 	return b.Commit(bg)
+}
+
+func (s script) putNodes(b kv.Batch, step int) error {
+	var hints []kv.Hint
+	for i := range s.nodes {
+		h, block := s.node(step, i)
+		at, err := b.PutNode(h, block, hints[:min(len(hints), i%5)])
+		if err != nil {
+			return err
+		}
+		hints = append(hints, at)
+	}
+	return nil
 }
 
 // dropped tells whether the sweep of a step removes what an earlier one wrote.

@@ -56,6 +56,8 @@ func (s Suite) Test(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"Scan", testScan},
 		{"Size", testSize},
 		{"Check", testCheck},
+		{"Behind", testBehind},
+		{"Spare", testSpare},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

@@ -32,6 +32,11 @@ type batch struct {
 	delta digest // what the swap changes in the digest
 	puts  bool   // whether nodes were put
 	nodes int    // put, less those deleted
+
+	later  bool           // nodes are put behind
+	behind []*pendingNode // those
+	held   int            // bytes of them
+	slab   []pendingNode  // room for more
 }
 
 // logOp is what a batch does to the log, in order.
@@ -76,21 +81,46 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint
 		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w: %d children", kv.ErrTooLarge, len(children))
 	}
 	at := makeID(b.s.generation, b.s.lastNode.Add(1))
-	op := b.pb.SetDeferred(nodeKeyLen, size)
+	if b.later {
+		b.putBehind(at, h, block, children)
+		return at.hint(), nil
+	}
+	if err := b.writeNode(at, &h, block, children); err != nil {
+		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+	}
+	return at.hint(), nil
+}
+
+// writeNode adds a node and its entry in the index to Pebble's batch.
+func (b *batch) writeNode(at id, h *codec.Hash, block []byte, children []kv.Hint) error {
+	op := b.pb.SetDeferred(nodeKeyLen, nodeValueLen(len(block), len(children)))
 	putNodeKey(op.Key, at)
 	putNodeValue(op.Value, block, children)
 	if err := op.Finish(); err != nil {
-		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+		return err
 	}
 	op = b.pb.SetDeferred(hashKeyLen, idLen)
-	putHashKey(op.Key, &h)
+	putHashKey(op.Key, h)
 	copy(op.Value, at[:])
 	if err := op.Finish(); err != nil {
-		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
+		return err
 	}
 	b.nodes++
 	b.puts = true
-	return at.hint(), nil
+	return nil
+}
+
+// putBehind adds a node that does not go through Pebble's batch.
+func (b *batch) putBehind(at id, h codec.Hash, block []byte, children []kv.Hint) {
+	const atOnce = 256
+	if len(b.slab) == 0 {
+		b.slab = make([]pendingNode, atOnce)
+	}
+	n := &b.slab[0]
+	b.slab = b.slab[1:]
+	n.hash, n.at, n.block, n.children = h, at, block, children
+	b.behind = append(b.behind, n)
+	b.held += len(block)
 }
 
 // PutBlob implements kv.BlockWriter.
@@ -185,7 +215,7 @@ func (b *batch) Size() int {
 	if b.pb == nil {
 		return 0
 	}
-	return b.pb.Len()
+	return b.pb.Len() + b.held
 }
 
 // Close implements kv.Batch.

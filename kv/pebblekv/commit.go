@@ -2,6 +2,7 @@ package pebblekv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,11 @@ func (b *batch) Commit(ctx context.Context) (err error) {
 		return b.s.describe("commit", err)
 	}
 	defer b.s.leave("commit", &err)
+	if len(b.behind) > 0 {
+		if err := b.s.behind.room(ctx, b.s.failure); err != nil {
+			return errors.Join(err, pb.Close())
+		}
+	}
 	if err := b.s.commit(ctx, b, pb); err != nil {
 		return err
 	}
@@ -34,7 +40,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	switch {
 	case s.readOnly:
 		return kv.ErrReadOnly
-	case pb.Empty() && len(b.ops) == 0 && !b.puts:
+	case pb.Empty() && len(b.ops) == 0 && !b.puts && len(b.behind) == 0:
 		return nil
 	}
 	if err := s.turn.take(ctx, s.failure); err != nil {
@@ -44,6 +50,13 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	if err := s.check(&b.plan); err != nil {
 		return err
 	}
+	s.behind.add(b.behind)
+	if len(b.behind) > 0 && s.st.generation != s.generation {
+		b.puts = true // noted before any id of it can become durable (P1)
+	}
+	if pb.Empty() && len(b.ops) == 0 && !b.puts {
+		return nil
+	}
 	next := s.st
 	next.sequence++
 	next.digest.toggle(b.delta)
@@ -51,8 +64,9 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 		return s.stop(err)
 	}
 	next.nodes += uint64(b.nodes) // two's complement: it may be less
-	if b.puts {
+	if b.puts && next.generation != s.generation {
 		next.generation = s.generation
+		defer s.noted.Store(next.sequence)
 	}
 	op := pb.SetDeferred(len(stateKey), stateLen)
 	copy(op.Key, stateKey)

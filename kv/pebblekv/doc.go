@@ -6,6 +6,7 @@
 // not share a directory: one handle, in one process, holds it.
 //
 //	DIR/LOCK            held while the store is open
+//	DIR/writing/        tables that are not finished; written over
 //	DIR/creating/       a store that is not finished; begun again at the next open
 //	DIR/data/HEAD       what was last made durable, outside Pebble (see head.go)
 //	DIR/data/…          Pebble's own files
@@ -23,7 +24,9 @@
 //
 // Nodes arrive in ascending order of their ids, so that they are written about
 // twice in all (log, table) where random keys would be rewritten again and
-// again by compactions. A hint is an id followed by four zero bytes.
+// again by compactions. Nodes that are put behind gather in memory, and are
+// written once, as a table that Pebble takes in as it is, with a small one of
+// their index beside it. A hint is an id followed by four zero bytes.
 //
 // Invariants, beside those of kv:
 //
@@ -33,9 +36,13 @@
 //	P3  HEAD names a sequence only after the log is synced up to it. A store
 //	    that is behind HEAD was rolled back.
 //	P4  The digest in the state is that of the refs and of the numbers of the log
-//	    records that stand beside it, and its count that of the nodes.
+//	    records that stand beside it. Its count is that of the nodes, but for
+//	    those of a run that was written right before a crash.
 //	P5  Every h leads to an n; every n has the hash of some h.
 //	P6  Nothing in DIR is written before the state was found to be sound, and
 //	    nothing at all when the store is opened for reading.
 //	P7  After a failed write or sync the store does nothing more.
+//	P8  A node that was put behind is found, by its hash, from the commit of its
+//	    batch on, be it in memory or in a table; it is in a table once Written
+//	    says so.
 package pebblekv

@@ -17,6 +17,7 @@ import (
 const (
 	lockName     = "LOCK"
 	creatingName = "creating"
+	writingName  = "writing"
 	dataName     = "data"
 )
 
@@ -182,6 +183,7 @@ type directory struct {
 
 func (d directory) data() string     { return d.fs.PathJoin(d.path, dataName) }
 func (d directory) creating() string { return d.fs.PathJoin(d.path, creatingName) }
+func (d directory) writing() string  { return d.fs.PathJoin(d.path, writingName) }
 
 // look tells whether the directory holds a store. kv.ErrFormat when it holds
 // anything else.
@@ -205,7 +207,7 @@ func (d directory) look() (bool, error) {
 		switch name {
 		case dataName:
 			return d.looksLikeData()
-		case lockName, creatingName:
+		case lockName, creatingName, writingName:
 		default:
 			foreign = name
 		}

@@ -23,6 +23,10 @@ type Options struct {
 	// 0: 64 MiB. Up to three times as much is in memory.
 	MemTableBytes int64
 
+	// RunBytes is how many bytes of nodes that were put behind gather before
+	// they are written; 0: 32 MiB. Up to four times as much is in memory.
+	RunBytes int64
+
 	// ReadOnly opens the store without writing anything; writes answer
 	// kv.ErrReadOnly.
 	ReadOnly bool
@@ -38,6 +42,7 @@ type Options struct {
 const (
 	defaultCacheBytes    = 32 << 20
 	defaultMemTableBytes = 64 << 20
+	defaultRunBytes      = 32 << 20
 	minMemTableBytes     = 64 << 10
 
 	// blobBytes is from which size on a blob lies in a file of values, apart
@@ -61,6 +66,9 @@ func (o *Options) orDefaults() Options {
 	}
 	if d.MemTableBytes <= 0 {
 		d.MemTableBytes = defaultMemTableBytes
+	}
+	if d.RunBytes <= 0 {
+		d.RunBytes = defaultRunBytes
 	}
 	d.MemTableBytes = max(d.MemTableBytes, minMemTableBytes)
 	return d

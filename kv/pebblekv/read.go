@@ -28,6 +28,9 @@ func (s *Store) ReadNode(ctx context.Context, h codec.Hash, at kv.Hint) (n kv.No
 		return n, s.describe("read node", err)
 	}
 	defer s.leave("read node", &err)
+	if n, ok := s.behind.find(h); ok {
+		return n, nil
+	}
 	if i := idOf(at); i != (id{}) {
 		n, err = s.readAt(i)
 		if err != pebble.ErrNotFound {
@@ -40,6 +43,9 @@ func (s *Store) ReadNode(ctx context.Context, h codec.Hash, at kv.Hint) (n kv.No
 	}
 	if err != pebble.ErrNotFound {
 		return n, err
+	}
+	if n, ok := s.behind.find(h); ok { // put since
+		return n, nil
 	}
 	// A sweep may have moved on between the two reads, but not both.
 	if again, err := s.find(h); err == nil && again == i {

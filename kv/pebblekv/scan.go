@@ -14,6 +14,19 @@ import (
 // which they lie, hashes each, and leaves out those that the index does not
 // lead to: older copies, and damaged ones, which CheckStore reports.
 func (s *Store) ScanNodes(ctx context.Context) iter.Seq2[kv.StoredNode, error] {
+	return func(yield func(kv.StoredNode, error) bool) {
+		if !s.readOnly {
+			if err := s.WriteNodes(ctx); err != nil {
+				yield(kv.StoredNode{}, err)
+				return
+			}
+		}
+		s.scanNodes(ctx)(yield)
+	}
+}
+
+// scanNodes scans what is written.
+func (s *Store) scanNodes(ctx context.Context) iter.Seq2[kv.StoredNode, error] {
 	return iterate(ctx, s, "scan nodes", []byte{nodeSpace}, []byte{nodeSpace + 1},
 		func(key, value []byte) (n kv.StoredNode, ok bool, err error) {
 			at, err := parseNodeKey(key)

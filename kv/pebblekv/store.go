@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/kv/internal/gate"
@@ -26,6 +28,7 @@ type Store struct {
 
 	generation uint32        // of the ids given by this handle
 	lastNode   atomic.Uint64 // sequence of the last id given
+	noted      atomic.Uint64 // sequence of the batch that notes the generation as used
 
 	turn turn // orders commits, and whatever else enters Pebble's commit pipeline
 	room room
@@ -36,6 +39,10 @@ type Store struct {
 	durable   atomic.Uint64 // sequence in the head record
 	syncer    syncer
 	head      *head // belongs to the sync under way
+
+	fs     vfs.FS // as Pebble sees it
+	tables sstable.WriterOptions
+	behind behind
 }
 
 var (
@@ -44,6 +51,7 @@ var (
 	_ kv.Scanner = (*Store)(nil)
 	_ kv.Sizer   = (*Store)(nil)
 	_ kv.Checker = (*Store)(nil)
+	_ kv.Behind  = (*Store)(nil)
 )
 
 func newStore(dir directory, o Options, db *pebble.DB, cache *pebble.Cache, f *failure, h *head,
@@ -64,6 +72,10 @@ func newStore(dir directory, o Options, db *pebble.DB, cache *pebble.Cache, f *f
 	}
 	s.committed.Store(st.sequence)
 	s.durable.Store(h.newest.sequence)
+	if s.behind.init(o.RunBytes); !s.readOnly {
+		s.fs, s.tables = dataFS{o.FS, f}, tableOptions(&o, db, cache, f)
+		go s.writeBehind()
+	}
 	return s
 }
 
@@ -111,6 +123,7 @@ func (s *Store) Close() error {
 	if !s.readOnly && s.failure.err() == nil {
 		flushed, err = s.settle()
 	}
+	s.stopBehind()
 	if failed := s.failure.err(); failed != nil {
 		err = failed
 	}
@@ -135,6 +148,9 @@ func (s *Store) Close() error {
 // because a damaged log is found less surely than a damaged table. flushed
 // tells whether it came so far.
 func (s *Store) settle() (flushed bool, err error) {
+	if err := s.behind.flush(background, s.failure); err != nil {
+		return false, err
+	}
 	if err := s.guard(s.useUp); err != nil {
 		return false, err
 	}

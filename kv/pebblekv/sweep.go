@@ -29,6 +29,9 @@ func (s *Store) sweep(ctx context.Context, keep kv.Keep, w *kv.Swept) error {
 	if s.readOnly {
 		return kv.ErrReadOnly
 	}
+	if err := s.behind.flush(ctx, s.failure); err != nil {
+		return err
+	}
 	d := &deletion{s: s}
 	live, err := s.sweepIndex(ctx, keep, d, w)
 	if err == nil {

@@ -14,7 +14,7 @@ import (
 // small opens a store whose memtable is small, so that a short workload brings
 // flushes and compactions about.
 func small(fs vfs.FS) (kv.Store, error) {
-	return opened(pebblekv.Open("/home/store", &pebblekv.Options{FS: fs, MemTableBytes: 256 << 10, CacheBytes: 1 << 20}))
+	return opened(pebblekv.Open("/home/store", &pebblekv.Options{FS: fs, MemTableBytes: 256 << 10, RunBytes: 128 << 10, CacheBytes: 1 << 20}))
 }
 
 // TestCrash: no acknowledged batch is lost, none torn, whatever the crash (K1

@@ -49,7 +49,11 @@ func (s *Store) Sync(ctx context.Context) (err error) {
 		return s.describe("sync", err)
 	}
 	defer s.leave("sync", &err)
-	want := s.committed.Load()
+	return s.syncUpTo(ctx, s.committed.Load())
+}
+
+// syncUpTo makes batches durable up to the one numbered want.
+func (s *Store) syncUpTo(ctx context.Context, want uint64) error {
 	// The first round joined may have begun before want was committed.
 	for s.durable.Load() < want && !s.readOnly {
 		r, leads := s.syncer.join()

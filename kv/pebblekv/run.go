@@ -1,0 +1,170 @@
+package pebblekv
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// worthATable is which part of a full run a run must be to get tables of its
+// own; less goes through the log like any batch.
+const worthATable = 32
+
+// writeBehind writes sealed runs until there will be no more.
+func (s *Store) writeBehind() {
+	defer close(s.behind.ended)
+	for r := s.behind.next(); r != nil; r = s.behind.next() {
+		err := s.guard(func() error { return s.writeRun(r) })
+		if err != nil && s.failure.err() == nil {
+			err = s.stop(fmt.Errorf("write nodes: %w", err))
+		}
+		if s.behind.done(r, err); err != nil {
+			return
+		}
+	}
+}
+
+// stopBehind ends the goroutine that writes runs, unless Pebble holds it.
+func (s *Store) stopBehind() {
+	if s.readOnly {
+		return
+	}
+	close(s.behind.end)
+	select {
+	case <-s.behind.ended:
+	case <-s.stuck:
+	}
+}
+
+// writeRun makes the nodes of a run durable.
+func (s *Store) writeRun(r *nodeRun) error {
+	nodes := make([]*pendingNode, 0, len(r.nodes))
+	for _, n := range r.nodes {
+		if n.refs > 0 {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	if r.size < s.behind.limit/worthATable {
+		return s.writeThroughLog(nodes)
+	}
+	return s.ingest(nodes)
+}
+
+// writeThroughLog writes nodes as a batch.
+func (s *Store) writeThroughLog(nodes []*pendingNode) error {
+	b := &batch{s: s, pb: s.db.NewBatch()}
+	for _, n := range nodes {
+		if err := b.writeNode(n.at, &n.hash, n.block, n.children); err != nil {
+			return err
+		}
+	}
+	if err := s.commit(background, b, b.pb); err != nil {
+		return err
+	}
+	if err := b.pb.Close(); err != nil {
+		return err
+	}
+	return s.syncUpTo(background, s.committed.Load())
+}
+
+// ingest writes nodes to a table, and their index to another, and hands both to
+// Pebble in one step. Their ids being above all others, the first goes to the
+// last level and stays as it is.
+func (s *Store) ingest(nodes []*pendingNode) error {
+	if err := s.dir.fs.MkdirAll(s.dir.writing(), 0o755); err != nil {
+		return err
+	}
+	blocks := s.dir.fs.PathJoin(s.dir.writing(), "nodes.sst")
+	index := s.dir.fs.PathJoin(s.dir.writing(), "index.sst")
+	if err := s.writeNodeTable(blocks, nodes); err != nil {
+		return err
+	}
+	if err := s.writeIndexTable(index, nodes); err != nil {
+		return err
+	}
+	if err := s.syncUpTo(background, s.noted.Load()); err != nil {
+		return err
+	}
+	if err := s.turn.take(background, s.failure); err != nil {
+		return err
+	}
+	defer s.turn.give()
+	if err := s.await(func() error { return s.db.Ingest(background, []string{blocks, index}) }); err != nil {
+		return err
+	}
+	s.st.nodes += uint64(len(nodes))
+	return nil
+}
+
+// writeNodeTable writes a table of nodes by id. It needs no filter: ids are
+// asked for when they are there.
+func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
+	slices.SortFunc(nodes, func(a, b *pendingNode) int { return bytes.Compare(a.at[:], b.at[:]) })
+	o := s.tables
+	o.FilterPolicy = nil
+	var value []byte
+	return s.writeTable(path, o, func(w *sstable.Writer) error {
+		for _, n := range nodes {
+			var key [nodeKeyLen]byte
+			putNodeKey(key[:], n.at)
+			size := nodeValueLen(len(n.block), len(n.children))
+			value = slices.Grow(value[:0], size)[:size]
+			putNodeValue(value, n.block, n.children)
+			if err := w.Set(key[:], value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeIndexTable writes a table that leads from hashes to ids.
+func (s *Store) writeIndexTable(path string, nodes []*pendingNode) error {
+	slices.SortFunc(nodes, func(a, b *pendingNode) int {
+		if c := bytes.Compare(a.hash[:], b.hash[:]); c != 0 {
+			return c
+		}
+		return -cmp.Compare(a.number, b.number)
+	})
+	return s.writeTable(path, s.tables, func(w *sstable.Writer) error {
+		for i, n := range nodes {
+			if i > 0 && n.hash == nodes[i-1].hash {
+				continue // an older copy
+			}
+			var key [hashKeyLen]byte
+			putHashKey(key[:], &n.hash)
+			if err := w.Set(key[:], n.at[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeTable makes a durable table out of what fill sets.
+func (s *Store) writeTable(path string, o sstable.WriterOptions, fill func(*sstable.Writer) error) error {
+	f, err := s.fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), o)
+	err = fill(w)
+	return errors.Join(err, w.Close())
+}
+
+// tableOptions are those of a table in the last level.
+func tableOptions(o *Options, db *pebble.DB, cache *pebble.Cache, f *failure) sstable.WriterOptions {
+	p := o.pebbleOptions(cache, f)
+	p.EnsureDefaults()
+	return p.MakeWriterOptions(len(p.Levels)-1, db.TableFormat())
+}
