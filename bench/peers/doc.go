@@ -9,7 +9,12 @@
 //	go run . -peers 'raw Pebble,engine' -workloads get      some of it
 //	go run . -workloads update -profiles /tmp               with CPU profiles
 //
-//	        plan: for each repetition, workload, peer
+// The peers that are heavy to build are in the module all below this one, whose
+// command is this one with their columns:
+//
+//	cd all && CGO_ENABLED=1 go run -tags pebblegozstd . -n 1000000 -reps 3 -o ../../../BENCHMARKS.md
+//
+//	run     plan: for each repetition, workload, peer
 //	          │
 //	          ▼ one process each: peers -cell {…}
 //	cell ── workloads ──► peer ── stores ──► engine, prollyds, Pebble, …

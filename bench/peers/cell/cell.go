@@ -55,6 +55,7 @@ func Run(ctx context.Context, s Spec) (*Result, error) {
 		ctx:  ctx,
 		spec: s,
 		peer: p,
+		work: w,
 		data: dataset.Set{Seed: s.Seed},
 		r:    &Result{Figures: map[string]float64{}, Digests: map[string]string{}, Roots: map[string]string{}},
 	}
@@ -76,12 +77,22 @@ type env struct {
 	ctx  context.Context
 	spec Spec
 	peer peer.Peer
+	work Workload
 	data dataset.Set
 	r    *Result
 }
 
+// open opens the store. A peer that forgets gets what the fixture of others
+// holds.
 func (e *env) open() (peer.Store, error) {
-	return e.peer.Open(e.ctx, e.spec.Dir, peer.Options{CacheBytes: e.spec.CacheBytes})
+	s, err := e.peer.Open(e.ctx, e.spec.Dir, peer.Options{CacheBytes: e.spec.CacheBytes})
+	if err != nil || !e.peer.Forgets || e.work.Ground == Empty {
+		return s, err
+	}
+	if _, err := e.loadSorted(s, e.data.Sorted(e.spec.N)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // with opens the store, calls f, and closes it.

@@ -90,13 +90,14 @@ func (v *versions) grow(changed, pairs int) error {
 
 // verify digests the changes and counts nodes, untimed.
 func (v *versions) verify(row string, line []peer.Version, changed int) error {
-	var d dataset.Digest
+	var values, both dataset.Digest
 	visited, differing := 0, 0
 	counter, counts := v.s.(peer.DiffCounter)
 	for i := range len(line) - 1 {
 		n := 0
 		err := v.d.Diff(v.e.ctx, line[i], line[i+1], func(key, from, to []byte) error {
-			d.Add(key, from, to)
+			values.Add(key, to)
+			both.Add(key, from, to)
 			n++
 			return nil
 		})
@@ -115,12 +116,23 @@ func (v *versions) verify(row string, line []peer.Version, changed int) error {
 		}
 		visited, differing = visited+a, differing+b
 	}
-	v.e.r.Digests[row] = d.String()
+	v.digest(row, values, both)
 	if counts {
 		v.e.figure(row+".nodes", float64(visited)/float64(len(line)-1))
+	}
+	if differing > 0 {
 		v.e.figure(row+".excess", float64(visited)/float64(differing))
 	}
 	return nil
+}
+
+// digest keeps the sums of as much as the peer tells of a change.
+func (v *versions) digest(row string, values, both dataset.Digest) {
+	d := v.e.r.Digests
+	d[row+" new values"] = values.String()
+	if _, one := v.d.(peer.OneSided); !one {
+		d[row] = both.String()
+	}
 }
 
 // sample times the diffs of a line, again and again for a while.

@@ -16,12 +16,14 @@ const BatchLen = 10_000
 // sorted loads all entries in key order, by the fastest way the peer has.
 func sorted(e *env) error {
 	entries := e.data.Sorted(e.spec.N)
-	return e.load("sorted", func(s peer.Store) ([]byte, error) {
-		if l, ok := s.(peer.SortedLoader); ok {
-			return l.LoadSorted(e.ctx, entries)
-		}
-		return e.inBatches(s, entries)
-	})
+	return e.load("sorted", func(s peer.Store) ([]byte, error) { return e.loadSorted(s, entries) })
+}
+
+func (e *env) loadSorted(s peer.Store, entries []dataset.Entry) (root []byte, err error) {
+	if l, ok := s.(peer.SortedLoader); ok {
+		return l.LoadSorted(e.ctx, entries)
+	}
+	return e.inBatches(s, entries)
 }
 
 // inBatches is the way in for sorted entries that every peer has: batches, and
@@ -104,9 +106,12 @@ func (e *env) load(row string, f func(peer.Store) ([]byte, error)) error {
 		if c, ok := s.(peer.NodeCounter); ok {
 			e.figure(row+".nodes", float64(c.NodeBytes())/float64(e.spec.N))
 		}
+		if e.peer.Forgets {
+			return e.content("loaded", s)
+		}
 		return nil
 	})
-	if err != nil {
+	if err != nil || e.peer.Forgets {
 		return err
 	}
 	return e.with(func(s peer.Store) error {

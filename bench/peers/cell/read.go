@@ -13,6 +13,9 @@ import (
 // reopen times opening the store and reading one value, which is what a program
 // waits for.
 func reopen(e *env) error {
+	if e.peer.Forgets {
+		return ErrUnable
+	}
 	const rounds = 5
 	var times []time.Duration
 	for i, number := range e.data.Pick(rounds, e.spec.N, 1) {
@@ -89,6 +92,9 @@ const coldKeys = 2_000
 // cold times reads right after opening, when the operating system has nothing
 // of the files in memory either.
 func cold(e *env) error {
+	if e.peer.Forgets {
+		return ErrUnable
+	}
 	keys := e.keys(min(coldKeys, e.spec.N))
 	if err := forget(e.spec.Dir); err != nil {
 		return err

@@ -13,6 +13,7 @@
 //	                 ├ Differ         what changed between two versions
 //	                 ├ Querier        a go-datastore's Query
 //	                 ├ Settler        finish flushes before files are measured
+//	                 ├ Collector      drop what only history needs
 //	                 └ NodeCounter    nodes written
 //
 // Nothing waits for the disk but Sync and Close, and LoadSorted if it must.

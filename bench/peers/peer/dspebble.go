@@ -16,7 +16,7 @@ var dsPebble = Peer{
 	Open: func(_ context.Context, dir string, o Options) (Store, error) {
 		cache := pebble.NewCache(o.CacheBytes)
 		defer cache.Unref()
-		d, err := pebbleds.NewDatastore(dir, pebbleds.WithPebbleOpts(pebbleOptions(cache)))
+		d, err := pebbleds.NewDatastore(dir, pebbleds.WithPebbleOpts(PebbleOptions(cache)))
 		if err != nil {
 			return nil, err
 		}

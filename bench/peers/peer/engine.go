@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
@@ -63,16 +62,6 @@ func (s *branchStore) LoadSorted(ctx context.Context, entries []dataset.Entry) (
 	return root.Bytes(), err
 }
 
-func asEntries(entries []dataset.Entry) iter.Seq2[prolly.Entry, error] {
-	return func(yield func(prolly.Entry, error) bool) {
-		for _, e := range entries {
-			if !yield(prolly.Entry{Key: e.Key, Value: prolly.Value{Bytes: e.Value}}, nil) {
-				return
-			}
-		}
-	}
-}
-
 func (s *branchStore) Batch(ctx context.Context, entries []dataset.Entry) ([]byte, error) {
 	if err := s.Stage(ctx, entries); err != nil {
 		return nil, err
@@ -81,10 +70,7 @@ func (s *branchStore) Batch(ctx context.Context, entries []dataset.Entry) ([]byt
 }
 
 func (s *branchStore) Stage(ctx context.Context, entries []dataset.Entry) error {
-	s.edits = s.edits[:0]
-	for _, e := range entries {
-		s.edits = append(s.edits, prolly.Edit{Key: e.Key, Value: prolly.Value{Bytes: e.Value}})
-	}
+	s.edits = appendEdits(s.edits[:0], entries)
 	return s.b.Apply(ctx, s.edits, engine.NoSync)
 }
 
@@ -117,15 +103,7 @@ func (s *branchStore) Get(ctx context.Context, key []byte) ([]byte, error) {
 }
 
 func (s *branchStore) Scan(ctx context.Context, f func(key, value []byte) error) error {
-	for e, err := range s.b.Range(ctx, prolly.Range{}) {
-		if err == nil {
-			err = f(e.Key, e.Value.Bytes)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return scanTree(s.b.Range(ctx, prolly.Range{}), f)
 }
 
 func (s *branchStore) Sync(ctx context.Context) error { return s.b.Sync(ctx) }
@@ -135,34 +113,11 @@ func (s *branchStore) Close() error { return s.e.Close() }
 func (s *branchStore) Version(ctx context.Context) (Version, error) { return s.b.Snapshot(ctx) }
 
 func (s *branchStore) Diff(ctx context.Context, from, to Version, f func(key, from, to []byte) error) error {
-	a, b := from.(*engine.Snapshot).Tree(), to.(*engine.Snapshot).Tree()
-	for c, err := range prolly.Diff(ctx, a, b, prolly.Range{}) {
-		if err == nil {
-			err = f(c.Key, bytesOf(c.From), bytesOf(c.To))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func bytesOf(v *prolly.Value) []byte {
-	if v == nil {
-		return nil
-	}
-	return v.Bytes
+	return diffTrees(ctx, from.(*engine.Snapshot).Tree(), to.(*engine.Snapshot).Tree(), f)
 }
 
 func (s *branchStore) DiffNodes(ctx context.Context, from, to Version) (visited, differing int, err error) {
-	var stats prolly.DiffStats
-	a, b := from.(*engine.Snapshot).Tree(), to.(*engine.Snapshot).Tree()
-	for _, err := range prolly.DiffCounted(ctx, a, b, prolly.Range{}, &stats) {
-		if err != nil {
-			return 0, 0, err
-		}
-	}
-	return stats.NodesRead, stats.NodesDiffering, nil
+	return diffNodes(ctx, from.(*engine.Snapshot).Tree(), to.(*engine.Snapshot).Tree())
 }
 
 func (s *branchStore) NodeBytes() uint64 { return s.e.Stats().NodeWriteBytes }

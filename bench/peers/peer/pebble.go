@@ -20,7 +20,7 @@ var rawPebble = Peer{
 	Open: func(_ context.Context, dir string, o Options) (Store, error) {
 		cache := pebble.NewCache(o.CacheBytes)
 		defer cache.Unref()
-		db, err := pebble.Open(dir, pebbleOptions(cache))
+		db, err := pebble.Open(dir, PebbleOptions(cache))
 		if err != nil {
 			return nil, err
 		}
@@ -28,8 +28,8 @@ var rawPebble = Peer{
 	},
 }
 
-// pebbleOptions are for every peer that lets its Pebble be chosen.
-func pebbleOptions(cache *pebble.Cache) *pebble.Options {
+// PebbleOptions are for every peer that lets its Pebble be chosen.
+func PebbleOptions(cache *pebble.Cache) *pebble.Options {
 	o := &pebble.Options{
 		Cache:                       cache,
 		Logger:                      silent{},

@@ -16,8 +16,10 @@ type Peer struct {
 	Ours    bool   // it is what the comparison is about
 	About   string // a sentence: which interface, which settings
 	Module  string // the module whose version is stated
-	Format  string // stores of one format have equal roots (B1); empty: no roots
+	Format  string // stores of one format have equal roots (B1); empty: none to compare
 	MaxReps int    // for the slow; 0: as many as asked for
+	Syncs   bool   // every root waits for the disk
+	Forgets bool   // nothing is left after Close: what others reopen it loads again
 
 	// Open opens the store in dir, an empty directory or one that Open and
 	// Close have left behind.
@@ -81,8 +83,11 @@ type Differ interface {
 	Diff(ctx context.Context, from, to Version, f func(key, from, to []byte) error) error
 }
 
+// OneSided is a Differ that tells only what a value became.
+type OneSided interface{ OneSided() }
+
 // DiffCounter also tells how many nodes a diff visits in both trees, whether a
-// cache had them or not, and how many of them stand in one tree only.
+// cache had them or not, and how many of them stand in one tree only; differing is 0 when not known.
 type DiffCounter interface {
 	DiffNodes(ctx context.Context, from, to Version) (visited, differing int, err error)
 }
@@ -96,6 +101,14 @@ type Querier interface {
 // for it.
 type Settler interface {
 	Settle(ctx context.Context) error
+}
+
+// ErrNoCollector: the store has no way to give space back.
+var ErrNoCollector = errors.New("peer: no garbage collection")
+
+// Collector gives back what only earlier roots need. The last root stays.
+type Collector interface {
+	Collect(ctx context.Context) error
 }
 
 // NodeCounter tells how many bytes of nodes were written since Open.

@@ -1,4 +1,4 @@
-package main
+package run
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 // TestMain lets the test's own program be the process of a cell.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "-cell" {
-		if err := command(context.Background(), os.Args[1:], os.Stdout); err != nil {
+		if err := Command(context.Background(), os.Args[1:], os.Stdout); err != nil {
 			os.Stderr.WriteString(err.Error() + "\n")
 			os.Exit(1)
 		}
@@ -30,7 +30,7 @@ func TestC1EveryCellRunsAndAgrees(t *testing.T) {
 	dir := t.TempDir()
 	page, raw := filepath.Join(dir, "page.md"), filepath.Join(dir, "raw.json")
 	args := []string{"-n", "300", "-reps", "1", "-dir", dir, "-o", page, "-json", raw}
-	if err := command(t.Context(), args, new(bytes.Buffer)); err != nil {
+	if err := Command(t.Context(), args, new(bytes.Buffer)); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(page)
@@ -51,7 +51,7 @@ func TestC1EveryCellRunsAndAgrees(t *testing.T) {
 	}
 
 	var again bytes.Buffer
-	if err := command(t.Context(), []string{"-from", raw}, &again); err != nil {
+	if err := Command(t.Context(), []string{"-from", raw}, &again); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(again.Bytes(), text) {
@@ -90,7 +90,7 @@ func everyWorkloadHasFigures(t *testing.T, raw string) {
 func TestC2FailureIsAnError(t *testing.T) {
 	args := []string{"-n", "10", "-reps", "1", "-dir", t.TempDir(), "-limit", "1ns", "-peers", "raw Pebble", "-workloads", "sorted"}
 	var out bytes.Buffer
-	err := command(t.Context(), args, &out)
+	err := Command(t.Context(), args, &out)
 	if err == nil || !strings.Contains(err.Error(), "took longer") {
 		t.Errorf("C2 violated: a cell that takes too long: %v", err)
 	}
@@ -103,7 +103,7 @@ func TestBadFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"-n", "0"}, {"-reps", "0"}, {"-peers", "nobody"}, {"-workloads", "sleep"}, {"more"}, {"-cell", "{"},
 	} {
-		if err := command(t.Context(), args, new(bytes.Buffer)); err == nil {
+		if err := Command(t.Context(), args, new(bytes.Buffer)); err == nil {
 			t.Errorf("%q: no error", args)
 		}
 	}
