@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -50,11 +52,16 @@ func engineCalls(e *Engine) calls {
 			_, _, err := e.Nodes().ReadNode(ctx, prolly.Addr{Hash: codec.EmptyRoot})
 			return err
 		},
-		"ReadBlock": func() error { return errorOf(e.ReadBlock(ctx, root)) },
-		"PutBlock":  func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
-		"Check":     func() error { return e.Check(ctx, none) },
-		"GC":        func() error { return errorOf(e.GC(ctx, GCOptions{})) },
-		"Stats":     nil,
+		"ReadBlock":   func() error { return errorOf(e.ReadBlock(ctx, root)) },
+		"PutBlock":    func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
+		"Check":       func() error { return e.Check(ctx, none) },
+		"GC":          func() error { return errorOf(e.GC(ctx, GCOptions{})) },
+		"Stats":       nil,
+		"IsShallow":   func() error { return errorOf(e.IsShallow(ctx, root)) },
+		"MarkShallow": func() error { return e.MarkShallow(ctx, root) },
+		"Parents": func() error {
+			return errorOf(e.Parents(ctx, Commit{Commit: codec.Commit{Parents: []cid.Cid{root}}}))
+		},
 		"Sync":      func() error { return e.Sync(ctx) },
 		"DiskUsage": func() error { return errorOf(e.DiskUsage(ctx)) },
 		"Close":     func() error { return e.Close() },
@@ -77,6 +84,7 @@ func branchCalls(b *Branch) calls {
 		"Delete":    func() error { return b.Delete(ctx, key) },
 		"Apply":     func() error { return b.Apply(ctx, nil) },
 		"Load":      func() error { return errorOf(b.Load(ctx, entries)) },
+		"Adopt":     func() error { return b.Adopt(ctx, func(*Adoption) error { return nil }) },
 		"Sync":      func() error { return b.Sync(ctx) },
 		"Fold":      func() error { return errorOf(b.Fold(ctx)) },
 		"Commit":    func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
@@ -227,7 +235,8 @@ func TestReadOnly(t *testing.T) {
 		defer x.snap.Close()
 		defer x.m.Close()
 		defer x.tx.Discard()
-		writes := []string{"Put", "Delete", "Load", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC"}
+		writes := []string{"Put", "Delete", "Load", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC",
+			"PutReader", "Adopt", "MarkShallow"}
 		x.each(t, func(name string, call func() error) {
 			_, method, _ := cutLast(name)
 			if method == "Close" || name == "*engine.Tx.Commit" || method == "Apply" {
