@@ -329,3 +329,53 @@ func TestProofBadInput(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A proof has the nodes that its question needs.
+func TestProofHoldsNoMore(t *testing.T) {
+	m := model{}
+	for i := range 4000 {
+		m[fmt.Sprintf("key %05d", i)] = Value{Bytes: bytes.Repeat([]byte{byte(i)}, 60)}
+	}
+	tree := mustBuild(t, NewMemStore(), m)
+	root, err := tree.rootNode(ctx)
+	if err != nil || root.Level() != 2 || root.Len() < 3 {
+		t.Fatal(root, err)
+	}
+	blocks := func(q codec.Question) int { return len(sectionsOf(t, tree, q)) - 1 }
+	key := func(i int) []byte { return fmt.Appendf(nil, "key %05d", i) }
+	for name, c := range map[string]struct {
+		q    codec.Question
+		want int
+	}{
+		"no key":             {codec.Question{Ask: codec.AskKeys}, 1},
+		"one key":            {codec.Question{Ask: codec.AskKeys, Keys: [][]byte{key(2000)}}, 3},
+		"two of one leaf":    {codec.Question{Ask: codec.AskKeys, Keys: [][]byte{root.AppendKey(nil, 1), append(root.AppendKey(nil, 1), 0)}}, 3},
+		"the first and last": {codec.Question{Ask: codec.AskKeys, Keys: [][]byte{key(0), key(3999)}}, 5},
+		"before the first":   {codec.Question{Ask: codec.AskRank, Keys: [][]byte{{'a'}}}, 3},
+		"Len":                {codec.Question{Ask: codec.AskCount}, 1},
+		"a count":            {codec.Question{Ask: codec.AskCount, From: key(5), To: key(3990)}, 5},
+		"a count from one separator to another": {codec.Question{Ask: codec.AskCount,
+			From: root.AppendKey(nil, 1), To: root.AppendKey(nil, 2)}, 1},
+		"a count up to a separator": {codec.Question{Ask: codec.AskCount,
+			From: append(root.AppendKey(nil, 1), 0), To: root.AppendKey(nil, 2)}, 3},
+		"at":               {codec.Question{Ask: codec.AskAt, Index: 1234}, 3},
+		"beyond the end":   {codec.Question{Ask: codec.AskAt, Index: 4000}, 1},
+		"an empty range":   {codec.Question{Ask: codec.AskRange, From: key(5), To: key(5)}, 1},
+		"the first entry":  {codec.Question{Ask: codec.AskRange, Limit: 1}, 3},
+		"the last entry":   {codec.Question{Ask: codec.AskRange, Limit: 1, Reverse: true}, 3},
+		"a range of one":   {codec.Question{Ask: codec.AskRange, From: key(5), To: key(6)}, 3},
+		"before the range": {codec.Question{Ask: codec.AskRange, To: []byte("a")}, 3},
+		"behind the range": {codec.Question{Ask: codec.AskRange, From: []byte("z")}, 3},
+	} {
+		if got := blocks(c.q); got != c.want {
+			t.Errorf("%s: %d nodes, want %d", name, got, c.want)
+		}
+	}
+	all := 0
+	if err := tree.Walk(ctx, func(Addr, *Node) error { all++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := blocks(codec.Question{Ask: codec.AskRange}); got != all {
+		t.Errorf("everything: %d nodes, want %d", got, all)
+	}
+}
