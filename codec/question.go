@@ -205,11 +205,12 @@ func (q *Question) readKeys(r *reader) {
 	if n > MaxQuestionKeys {
 		r.fail(at, "keys", ErrTooLarge)
 	}
-	// A key takes two bytes at least: room is made for no more than there are.
+	// There are 256 keys of one byte; each other one takes three bytes and more.
+	// Room is made for no more than can be there.
 	if r.err != nil || n == 0 {
 		return
 	}
-	q.Keys = make([][]byte, 0, min(int(n), (len(r.block)-r.off)/2+1))
+	q.Keys = make([][]byte, 0, min(int(n), 256+(len(r.block)-r.off)/3))
 	for i := range int(n) {
 		at := r.off
 		from, to := r.bytes("keys")

@@ -341,7 +341,7 @@ func (l *liar) believed(p Proof) (bool, error) {
 	return true, err
 }
 
-// No changed proof makes anyone believe what is not so.
+// P7: no changed proof makes anyone believe what is not so.
 func TestMutatedProofs(t *testing.T) {
 	var liars []*liar
 	for i, n := range []int{0, 1, 12, 120, 500, 2000} {
