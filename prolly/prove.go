@@ -69,7 +69,9 @@ func (t Tree) ProveQuestion(ctx context.Context, q codec.Question) (Proof, error
 	if err != nil {
 		return nil, fmt.Errorf("prolly: prove: %w", err)
 	}
-	r := recorder{ctx: ctx, ns: t.ns, proof: codec.AppendSectionsHead(nil, t.root.Hash)}
+	// Room for one path: nodes weigh less than 3 KiB, nearly always.
+	room := make([]byte, 0, len(block)+(t.level+1)*3<<10)
+	r := recorder{ctx: ctx, ns: t.ns, proof: codec.AppendSectionsHead(room, t.root.Hash)}
 	if err := r.add(codec.Section{Hash: codec.Sum(block), Block: block}); err != nil {
 		return nil, err
 	}
