@@ -38,6 +38,9 @@ func (e *Engine) RenameBranch(ctx context.Context, from, to string) (*Branch, er
 		return nil, err
 	}
 	defer b.write.unlock()
+	if err := b.harden(ctx); err != nil {
+		return nil, err
+	}
 	ref := b.state.Load().ref
 	ref.folded = 0 // the log under the new name begins anew
 	err = e.swapRef(ctx, branchPrefix+to, nil, ref.encode())
