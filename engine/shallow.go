@@ -22,13 +22,18 @@ const shallowPrefix = "s/"
 // of reporting ErrMissing; parents that are here nevertheless are walked. It is
 // durable when it returns, and marks nothing twice.
 func (e *Engine) MarkShallow(ctx context.Context, c cid.Cid) error {
-	if _, err := codec.HashOf(c); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoCommit, err)
-	}
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
 	defer e.leave()
+	return e.markShallow(ctx, c)
+}
+
+// markShallow is MarkShallow for those who have entered the world.
+func (e *Engine) markShallow(ctx context.Context, c cid.Cid) error {
+	if _, err := codec.HashOf(c); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoCommit, err)
+	}
 	if raw, err := e.readRef(ctx, shallowPrefix+c.String()); raw != nil || err != nil {
 		return err
 	}
