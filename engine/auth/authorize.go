@@ -83,10 +83,11 @@ func (v *Validator) Authorize(ctx context.Context, proof *Chain) (delegation.Del
 // standIn takes the place of a proof that is authorized: what the proof says,
 // issued by a key that the validator made for itself.
 type standIn struct {
-	proof    *token
-	dlg      delegation.Delegation
-	evidence []cid.Cid // the authorization, and what makes it valid
-	chain    []cid.Cid // what was validated for it, which may be revoked
+	proof *token
+	dlg   delegation.Delegation
+	below *token    // which has the proof and the authorization side by side
+	path  *path     // the authorization, and what makes it valid
+	chain []cid.Cid // what was validated for it, which may be revoked
 }
 
 // standIn returns what stands in for a token, nil when no authorization for it
@@ -108,7 +109,7 @@ func (r *request) standIn(t *token) *standIn {
 		}
 		for _, c := range below.prf {
 			if a := r.chain.tokens[c]; a != nil && authorizes(a, t, r.v.service) {
-				if s := r.accept(a, t); s != nil {
+				if s := r.accept(a, t, below); s != nil {
 					return s
 				}
 			}
@@ -187,7 +188,7 @@ func authorizedChain(a *token) ([]cid.Cid, error) {
 }
 
 // accept validates an authorization, and makes a stand-in if it is good.
-func (r *request) accept(a, t *token) *standIn {
+func (r *request) accept(a, t, below *token) *standIn {
 	c := a.caps[authorization(a, t.cid, r.v.service)]
 	chain, err := authorizedChain(a)
 	if err != nil || !slices.Contains(chain, t.cid) {
@@ -206,7 +207,7 @@ func (r *request) accept(a, t *token) *standIn {
 	if err != nil {
 		return nil
 	}
-	s := &standIn{proof: t, dlg: d, evidence: path.cids(r), chain: chain}
+	s := &standIn{proof: t, dlg: d, below: below, path: path, chain: chain}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.standIns[t.cid] = s

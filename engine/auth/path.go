@@ -34,7 +34,7 @@ func (p *path) cids(r *request) (all []cid.Cid) {
 	for ; p != nil; p = p.up {
 		add := []cid.Cid{p.at}
 		if s := r.standing[p.at]; s != nil {
-			add = append([]cid.Cid{s.proof.cid}, s.evidence...)
+			add = append([]cid.Cid{s.proof.cid}, s.path.cids(r)...)
 		}
 		for _, a := range p.attested {
 			add = append(add, a.cids(r)...)
