@@ -1,5 +1,5 @@
 // Package codec turns the blocks of a tree's format into values and back:
-// nodes, chunk lists and commits. FORMAT.md, beside this file, describes every
+// nodes, chunk lists, commits and patches. FORMAT.md, beside this file, describes every
 // byte. It does the same for what a proof is made of, questions and CARs, which
 // docs/proofs.md describes.
 //

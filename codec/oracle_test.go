@@ -88,6 +88,13 @@ func decode(kind string, block []byte) ([]byte, error) {
 		}
 		return c.Encode()
 	}
+	if kind == "patch" {
+		p, err := ParsePatch(block)
+		if err != nil {
+			return nil, err
+		}
+		return encodePatch(p), nil
+	}
 	if kind == "question" {
 		q, err := ParseQuestion(block)
 		if err != nil {
