@@ -108,6 +108,7 @@ func addCommands(a *app, root *cobra.Command) {
 		{"start", "Start here:", []*cobra.Command{newDemo(a), newInit(a)}},
 		{"entries", "Entries:", []*cobra.Command{newPut(a), newGet(a), newDel(a), newScan(a), newRank(a), newAt(a), newLoad(a), newDump(a)}},
 		{"versions", "Versions:", []*cobra.Command{newCommit(a), newLog(a), newBranch(a), newTag(a), newRootOf(a), newDiff(a)}},
+		{"proofs", "Proofs:", []*cobra.Command{newProve(a), newVerify(a)}},
 		{"inside", "Inside the store:", []*cobra.Command{newStat(a), newTree(a), newShow(a), newCheck(a), newGC(a)}},
 		{"program", "The program:", []*cobra.Command{newCompletion(a), newVersion(a)}},
 	} {

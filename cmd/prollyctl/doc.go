@@ -20,13 +20,13 @@
 // Invariants, which the tests cite:
 //
 //	C1  The exit status is 0; 1 when a key was not found, when two trees
-//	    differ or when check found a problem; 2 for a wrong command line and
-//	    for every failure.
+//	    differ, when check found a problem or when a proof is refuted; 2 for a
+//	    wrong command line and for every failure.
 //	C2  A command that reads leaves every byte of the store as it was.
 //	C3  A command that fails has changed nothing, or says what it changed.
 //	C4  Results go to stdout, everything else to stderr. With -o json stdout is
 //	    one JSON document, with -o jsonl one a line.
 //	C5  Text output never carries what a terminal would act on. The exceptions are
-//	    asked for: get, dump and show --raw into a file or pipe write bytes as
-//	    they are.
+//	    asked for: get, dump, show --raw, prove and verify --get into a file or
+//	    pipe write bytes as they are.
 package main

@@ -17,7 +17,7 @@ import (
 // Exit statuses (C1).
 const (
 	exitOK     = 0
-	exitNo     = 1 // not found, differs, problem found
+	exitNo     = 1 // not found, differs, problem found, refuted
 	exitFailed = 2
 )
 
@@ -67,7 +67,8 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	if hint := a.hint(cmd, err); hint != "" {
 		fmt.Fprintln(a.stderr, hint)
 	}
-	if _, ok := err.(notFoundError); ok {
+	switch err.(type) {
+	case notFoundError, refutedError:
 		return exitNo
 	}
 	return exitFailed

@@ -56,6 +56,7 @@ func TestReadCommandsChangeNothing(t *testing.T) {
 		{"rank", "c"}, {"at", "2"}, {"at", "200"}, {"log"}, {"log", "c"}, {"log", "--exact", "a"},
 		{"branch"}, {"tag"}, {"root"}, {"root", "draft"}, {"diff", "main~1", "main"}, {"diff", "main"}, {"diff", root, "main", "--stat"},
 		{"stat"}, {"stat", "main~1"}, {"tree"}, {"tree", "--depth", "-1"}, {"show", root}, {"show", commit}, {"show", "main"},
+		{"prove", "a", "b", "--values"}, {"prove", "--range"}, {"prove", "--count", "--ref", commit}, {"prove", "--at", "1"}, {"verify", "-"},
 		{"check"}, {"completion", "bash"}, {"version"}, {"help"}, {"__complete", "root", ""},
 		{"--branch", "nothing", "scan"}, {"get"}, {"no such command"},
 	} {
@@ -76,7 +77,7 @@ func TestNoStore(t *testing.T) {
 	c := newCLI(t)
 	for _, args := range [][]string{
 		{"get", "a"}, {"scan"}, {"dump"}, {"rank", "c"}, {"at", "2"}, {"log"}, {"branch"}, {"tag"}, {"root"}, {"diff", "a", "b"},
-		{"stat"}, {"tree"}, {"show", "main"}, {"check"},
+		{"stat"}, {"tree"}, {"show", "main"}, {"check"}, {"prove", "a"},
 		{"put", "a", "1"}, {"del", "a"}, {"load", "-"}, {"commit"}, {"branch", "x"}, {"tag", "x"}, {"gc"},
 	} {
 		c.fails(exitFailed, "init", args...)

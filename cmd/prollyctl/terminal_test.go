@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,7 +80,12 @@ func TestTerminal(t *testing.T) {
 	const evil = "\x1b]0;title\x07\x1b[2J\u202eabc\u009b31m\xff\r"
 	c.ok("put", evil, evil, "-m", evil)
 	c.ok("put", "safe", "é漢🙂")
+	c.ok("prove", evil, evil+"not there", "-f", "keys.proof")
+	c.ok("prove", "--range", "--from", evil, "-f", "range.proof")
+	c.ok("prove", "--rank", evil, "-f", "rank.proof")
 	for _, args := range [][]string{
+		{"prove", evil, "-f", evil + ".proof"}, {"verify", "keys.proof"}, {"verify", "keys.proof", "--get", evil},
+		{"verify", "range.proof"}, {"verify", "range.proof", "-o", "json"}, {"verify", "rank.proof"}, {"prove", evil, "-o", "json"},
 		{"get", evil}, {"get", evil, "-o", "json"}, {"scan"}, {"scan", "-o", "json"}, {"dump"}, {"dump", "--format", "csv"},
 		{"at", "0"}, {"log"}, {"log", "-o", "jsonl"}, {"diff", emptyRoot, emptyRoot}, {"show", "main~1"}, {"show", c.root()},
 		{"show", c.root(), "-o", "json"}, {"tree"}, {"branch"},
@@ -100,6 +106,20 @@ func TestTerminal(t *testing.T) {
 	}
 	if r := c.run("root", evil); strings.IndexFunc(strings.ReplaceAll(r.stderr, "\n", ""), dangerous) >= 0 {
 		t.Errorf("C5 violated by a message: %q", r.stderr)
+	}
+}
+
+// C5: a proof is not for a terminal.
+func TestProveOnTerminal(t *testing.T) {
+	c := newStore(t)
+	other, tty := terminal(t)
+	defer other.Close()
+	defer tty.Close()
+	cmd := c.command(t.Context(), "prove", "a")
+	cmd.Stdout = tty
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		t.Errorf("C5 violated: %v", err)
 	}
 }
 
