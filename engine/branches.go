@@ -20,7 +20,7 @@ func (e *Engine) Branch(ctx context.Context, name string) (*Branch, error) {
 	if !errors.Is(err, ErrNoBranch) || e.o.ReadOnly {
 		return b, err
 	}
-	b, err = e.create(ctx, name, func() (branchRef, func(), error) { return emptyRef(), func() {}, nil })
+	b, err = e.create(ctx, name, func() (branchRef, error) { return emptyRef(), nil })
 	if errors.Is(err, ErrBranchExists) { // another was faster
 		return e.Lookup(ctx, name)
 	}
@@ -87,9 +87,8 @@ func (e *Engine) readRef(ctx context.Context, ref string) ([]byte, error) {
 	return raw, nil
 }
 
-// create makes a branch with the record that first returns, and then calls
-// what else it returns.
-func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, func(), error)) (*Branch, error) {
+// create makes a branch with the record that first returns.
+func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, error)) (*Branch, error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -98,11 +97,10 @@ func (e *Engine) create(ctx context.Context, name string, first func() (branchRe
 		return nil, err
 	}
 	defer e.opening.unlock()
-	ref, release, err := first()
+	ref, err := first()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 	err = e.swapRef(ctx, branchPrefix+name, nil, ref.encode())
 	if errors.Is(err, kv.ErrConflict) {
 		return nil, fmt.Errorf("%w: %q", ErrBranchExists, name)
@@ -135,21 +133,20 @@ func (e *Engine) CreateBranch(ctx context.Context, name string, at cid.Cid) (*Br
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	return e.create(ctx, name, func() (branchRef, func(), error) {
+	return e.create(ctx, name, func() (branchRef, error) {
 		ref := emptyRef()
 		if !at.Defined() {
-			return ref, func() {}, nil
+			return ref, nil
 		}
 		t, err := e.target(ctx, at)
 		if err != nil {
-			return ref, nil, err
+			return ref, err
 		}
 		ref.tree = t.tree.Addr()
 		if t.commit != nil {
 			ref.hasCommit, ref.commit = true, t.hash
 		}
-		release, err := e.hold(ctx, t.tree)
-		return ref, release, err
+		return ref, nil
 	})
 }
 

@@ -15,7 +15,6 @@ import (
 type Engine struct {
 	o      Options
 	store  kv.Store
-	behind kv.Behind // the store, if it can
 	nodes  *nodeStore
 	world  world
 	closed atomic.Bool
@@ -38,7 +37,6 @@ func New(s kv.Store, o *Options) (*Engine, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	e.nodes = nodes
-	e.behind, _ = s.(kv.Behind)
 	if !e.o.ReadOnly {
 		e.folder = startFolder(e)
 	}
@@ -112,10 +110,8 @@ func (e *Engine) Close() error {
 	}
 	e.world.end()
 	e.nodes.cache.StopAllGoroutines()
-	// What is behind when the store closes would have to be made again.
-	err := e.hardenOpened(context.Background())
-	if e := e.store.Close(); e != nil || err != nil {
-		return fmt.Errorf("engine: close: %w", errors.Join(err, e))
+	if err := e.store.Close(); err != nil {
+		return fmt.Errorf("engine: close: %w", err)
 	}
 	return nil
 }
