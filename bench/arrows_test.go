@@ -78,6 +78,8 @@ var downward = []struct{ from, to []string }{
 	{[]string{"engine/sync"}, []string{"engine", "engine/sync/riblt", "prolly", "kv", "codec"}},
 	{[]string{"engine/sync/riblt"}, nil},
 	{[]string{"engine/prollyds", "engine/auth", "engine/receipt"}, []string{"engine", "prolly", "kv", "codec"}},
+	{[]string{"engine/car"}, []string{"engine", "prolly", "codec"}},
+	{[]string{"engine/prollyipld"}, []string{"engine", "prolly", "kv", "codec"}},
 	{[]string{"engine/space"}, []string{"engine", "engine/sync", "engine/auth", "engine/receipt", "prolly", "kv", "codec"}},
 	{[]string{"bench/..."}, []string{"bench/...", "engine/...", "prolly", "kv/...", "codec"}},
 	{[]string{"cmd/..."}, []string{"cmd/...", "engine/...", "prolly", "kv/...", "codec"}},
@@ -92,6 +94,7 @@ var (
 	s3            = []string{"github.com/aws/", "github.com/minio/minio-go/..."}
 	terminal      = []string{"github.com/spf13/", "github.com/schollz/progressbar/...", "github.com/jedib0t/go-pretty/...", "golang.org/x/term/..."}
 	web           = []string{"net/http/..."}
+	ipldPkgs      = []string{"github.com/ipld/"}
 )
 
 // reserved says who alone may import others' packages directly.
@@ -102,6 +105,7 @@ var reserved = []struct {
 	{vfsPkgs, []string{"kv/pebblekv/...", "kv/kvtest"}}, // the file system for crash tests is Pebble's
 	{pebblePkgs, []string{"kv/pebblekv/..."}},
 	{datastorePkgs, []string{"engine/prollyds", "kv/dskv"}},
+	{ipldPkgs, []string{"engine/prollyipld", "engine/auth", "engine/receipt", "engine/space"}},
 	{ucan, []string{"engine/auth", "engine/receipt", "engine/space"}},
 	{s3, []string{"kv/s3kv"}},
 	{terminal, []string{"cmd/..."}},
@@ -117,8 +121,9 @@ var unlinked = []struct {
 	{"codec", [][]string{pebblePkgs, datastorePkgs, ucan, s3, terminal, web}},
 	{"prolly", [][]string{pebblePkgs, datastorePkgs, ucan, s3, terminal}},
 	{"kv", [][]string{pebblePkgs, datastorePkgs, ucan, s3, terminal, web}},
-	{"engine", [][]string{datastorePkgs, ucan, s3, terminal}},
+	{"engine", [][]string{datastorePkgs, ucan, s3, terminal, ipldPkgs}},
 	{"engine/prollyds", [][]string{ucan, s3, terminal}},
+	{"engine/car", [][]string{datastorePkgs, ucan, s3, terminal, ipldPkgs}},
 }
 
 // webLinkers are others' packages that import net/http: for metrics in text

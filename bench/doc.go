@@ -11,8 +11,9 @@
 //
 //	Benchmark<Subject>/<Workload>/<entries>
 //	  Prolly             Load Batches Get Scan Prefix PutRoot
-//	  Engine             Update Diff1 Diff100 Diff10000 At Rank
-//	  Datastore          and Put, where writes are staged
+//	  Engine             Update Diff1 Diff100 Diff10000 At Rank Prove
+//	  Datastore          and Put, where writes are staged; Verify and Verify32,
+//	                     which need no store
 //
 // Figures beside the time of an operation:
 //
@@ -21,6 +22,7 @@
 //	nodes/diff     nodes visited in both trees, whether a cache had them or not
 //	disk-B/entry   files of the store after a flush, for each entry in it
 //	p99-ms         of the operation, where the mean hides much
+//	p99-B          of a proof, in bytes
 //
 // Invariants, which the tests cite:
 //

@@ -38,6 +38,9 @@ var workloads = []workload{
 	{"Diff10000", isTreed, func(b *testing.B, s subject, n int) { diff(b, s, n, 10_000) }},
 	{"At", isTreed, at},
 	{"Rank", isTreed, rank},
+	{"Prove", isTreed, prove},
+	{"Verify", isMemory, verify},
+	{"Verify32", isMemory, verify32},
 }
 
 func isPutter(x store) bool { _, ok := x.(putter); return ok }

@@ -1,6 +1,7 @@
 // Package codec turns the blocks of a tree's format into values and back:
-// nodes, chunk lists and commits. FORMAT.md, beside this file, describes every
-// byte.
+// nodes, chunk lists, commits and patches. FORMAT.md, beside this file, describes every
+// byte. It does the same for what a proof is made of, questions and CARs, which
+// docs/proofs.md describes.
 //
 // It reads and writes no storage, follows no link, and knows no tree: which
 // items belong in one node, whether a child is what its parent says, and how a

@@ -25,6 +25,10 @@ func FuzzParseCommit(f *testing.F) {
 	fuzz(f, "commit", commitBlocks(), func(b []byte) { _, _ = ParseCommit(b) })
 }
 
+func FuzzParseQuestion(f *testing.F) {
+	fuzz(f, "question", questionBlocks(), func(b []byte) { _, _ = ParseQuestion(b) })
+}
+
 func fuzz(f *testing.F, kind string, seeds map[string][]byte, parse func([]byte)) {
 	for _, name := range slices.Sorted(maps.Keys(seeds)) {
 		if b := seeds[name]; len(b) <= 2*MaxNode {
@@ -90,6 +94,7 @@ func TestMemoryOfDecoding(t *testing.T) {
 			_, _ = ParseNode(b)
 			_, _ = ParseChunkList(b)
 			_, _ = ParseCommit(b)
+			_, _ = ParseQuestion(b)
 		}
 		if used, most := allocated(parse, block), allocationBound(block); used > most {
 			t.Errorf("%s: decoding %d bytes takes %d bytes of memory, more than %d", name, len(block), used, most)

@@ -73,7 +73,7 @@ func TestManyChanges(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(t, "changes") {
 			block = change(t, block)
 		}
-		for _, kind := range []string{"leaf", "list", "commit"} {
+		for _, kind := range []string{"leaf", "list", "commit", "question"} {
 			if err := checkDecode(kind, block); err != nil {
 				t.Fatalf("%s as %s: %v", name, kind, err)
 			}

@@ -32,6 +32,7 @@ func allBlocks() map[string][]byte {
 	blocks := nodeBlocks()
 	maps.Copy(blocks, listBlocks())
 	maps.Copy(blocks, commitBlocks())
+	maps.Copy(blocks, questionBlocks())
 	return blocks
 }
 
@@ -86,6 +87,20 @@ func decode(kind string, block []byte) ([]byte, error) {
 			return nil, err
 		}
 		return c.Encode()
+	}
+	if kind == "patch" {
+		p, err := ParsePatch(block)
+		if err != nil {
+			return nil, err
+		}
+		return encodePatch(p), nil
+	}
+	if kind == "question" {
+		q, err := ParseQuestion(block)
+		if err != nil {
+			return nil, err
+		}
+		return q.Encode()
 	}
 	n, err := ParseNode(block)
 	if err != nil {

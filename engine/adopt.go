@@ -123,3 +123,24 @@ func (a *Adoption) SetHead(c cid.Cid) error {
 	a.f.ref.hasCommit, a.f.ref.commit = true, h
 	return nil
 }
+
+// Commit makes a commit of the tree as it is now, beside the branch's last one,
+// and makes it the branch's last one.
+func (a *Adoption) Commit(ctx context.Context, o CommitOptions) (Commit, error) {
+	if a.over {
+		return Commit{}, ErrTxDone
+	}
+	c, err := a.f.addCommit(ctx, o)
+	if err == nil {
+		a.f.b.e.n.commits.Add(1)
+	}
+	return c, err
+}
+
+// MarkShallow is Engine.MarkShallow, which would wait for the adoption.
+func (a *Adoption) MarkShallow(ctx context.Context, c cid.Cid) error {
+	if a.over {
+		return ErrTxDone
+	}
+	return a.f.b.e.markShallow(ctx, c)
+}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +35,7 @@ type Branch struct {
 	// what follows.
 	fold    gate
 	attempt *state // set while it is unknown whether it became the store's
+	trail   trail
 
 	txs     openTxs
 	folding progress
@@ -100,6 +100,11 @@ func (b *Branch) load(ctx context.Context, raw []byte) error {
 		return fmt.Errorf("engine: branch %q: %w", b.name, err)
 	}
 	st := &state{ref: ref, raw: raw}
+	if ref.behind != nil {
+		if st, err = b.redo(ctx, raw, ref); err != nil {
+			return fmt.Errorf("engine: branch %q: %w", b.name, err)
+		}
+	}
 	common, err := st.loadTrees(ctx, b.e.nodes)
 	if err != nil {
 		return fmt.Errorf("engine: branch %q: %w", b.name, err)
@@ -119,12 +124,12 @@ func (b *Branch) load(ctx context.Context, raw []byte) error {
 // each begin with, as far as its root tells.
 func (s *state) loadTrees(ctx context.Context, ns *nodeStore) (common [roots][]byte, err error) {
 	for i, a := range []prolly.Addr{s.ref.tree, s.ref.side} {
-		n, err := ns.LoadNode(ctx, a)
-		if err != nil {
-			return common, err
+		if s.trees[i] == (prolly.Tree{}) {
+			if s.trees[i], err = prolly.LoadAt(ctx, ns, a); err != nil {
+				return common, err
+			}
 		}
-		common[i] = bytes.Clone(n.Prefix())
-		if s.trees[i], err = prolly.LoadAt(ctx, ns, a); err != nil {
+		if common[i], err = s.trees[i].Beginning(ctx); err != nil {
 			return common, err
 		}
 	}

@@ -20,7 +20,7 @@ func (e *Engine) Branch(ctx context.Context, name string) (*Branch, error) {
 	if !errors.Is(err, ErrNoBranch) || e.o.ReadOnly {
 		return b, err
 	}
-	b, err = e.create(ctx, name, func() (branchRef, error) { return emptyRef(), nil })
+	b, err = e.create(ctx, name, func() (branchRef, func(), error) { return emptyRef(), func() {}, nil })
 	if errors.Is(err, ErrBranchExists) { // another was faster
 		return e.Lookup(ctx, name)
 	}
@@ -87,8 +87,9 @@ func (e *Engine) readRef(ctx context.Context, ref string) ([]byte, error) {
 	return raw, nil
 }
 
-// create makes a branch with the record that first returns.
-func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, error)) (*Branch, error) {
+// create makes a branch with the record that first returns, and then calls
+// what else it returns.
+func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, func(), error)) (*Branch, error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -97,10 +98,11 @@ func (e *Engine) create(ctx context.Context, name string, first func() (branchRe
 		return nil, err
 	}
 	defer e.opening.unlock()
-	ref, err := first()
+	ref, release, err := first()
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	err = e.swapRef(ctx, branchPrefix+name, nil, ref.encode())
 	if errors.Is(err, kv.ErrConflict) {
 		return nil, fmt.Errorf("%w: %q", ErrBranchExists, name)
@@ -133,20 +135,21 @@ func (e *Engine) CreateBranch(ctx context.Context, name string, at cid.Cid) (*Br
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	return e.create(ctx, name, func() (branchRef, error) {
+	return e.create(ctx, name, func() (branchRef, func(), error) {
 		ref := emptyRef()
 		if !at.Defined() {
-			return ref, nil
+			return ref, func() {}, nil
 		}
 		t, err := e.target(ctx, at)
 		if err != nil {
-			return ref, err
+			return ref, nil, err
 		}
 		ref.tree = t.tree.Addr()
 		if t.commit != nil {
 			ref.hasCommit, ref.commit = true, t.hash
 		}
-		return ref, nil
+		release, err := e.hold(ctx, t.tree)
+		return ref, release, err
 	})
 }
 

@@ -61,6 +61,7 @@ func (e *Engine) Check(ctx context.Context, report func(Problem)) error {
 	}
 	defer e.leave()
 	c := newCheck(ctx, e, report)
+	defer c.hold()()
 	if err := c.refs(); err != nil {
 		return err
 	}
@@ -71,6 +72,24 @@ func (e *Engine) Check(ctx context.Context, report func(Problem)) error {
 		}
 	}
 	return nil
+}
+
+// hold has the nodes made again that a crash may have lost, and keeps those of
+// branches from being spared as they move on, until what it returns is called. A
+// branch that cannot be opened is reported in its turn.
+func (c *check) hold() (release func()) {
+	_ = c.e.openLagging(c.ctx)
+	var held []*pin
+	for _, b := range c.e.opened() {
+		if p, err := b.pin(); err == nil {
+			held = append(held, p)
+		}
+	}
+	return func() {
+		for _, p := range held {
+			c.e.pins.remove(p)
+		}
+	}
 }
 
 // check is a Check under way.
@@ -232,8 +251,8 @@ func (c *check) commit(d Commit) error {
 
 // staging checks the log of a branch.
 func (c *check) staging(name string, raw []byte, ref branchRef) error {
-	last := ref.folded
-	for rec, err := range c.e.store.ReadLog(c.ctx, name, ref.folded) {
+	last := ref.durable()
+	for rec, err := range c.e.store.ReadLog(c.ctx, name, last) {
 		if err != nil {
 			return c.found(ProblemStaging, cid.Undef, storeError("read log", err))
 		}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -50,11 +52,19 @@ func engineCalls(e *Engine) calls {
 			_, _, err := e.Nodes().ReadNode(ctx, prolly.Addr{Hash: codec.EmptyRoot})
 			return err
 		},
-		"ReadBlock": func() error { return errorOf(e.ReadBlock(ctx, root)) },
-		"PutBlock":  func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
-		"Check":     func() error { return e.Check(ctx, none) },
-		"GC":        func() error { return errorOf(e.GC(ctx, GCOptions{})) },
-		"Stats":     nil,
+		"ReadBlock":    func() error { return errorOf(e.ReadBlock(ctx, root)) },
+		"PutBlock":     func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
+		"Check":        func() error { return e.Check(ctx, none) },
+		"GC":           func() error { return errorOf(e.GC(ctx, GCOptions{})) },
+		"Stats":        nil,
+		"RenameBranch": func() error { return errorOf(e.RenameBranch(ctx, "main", "new")) },
+		"MergeBases":   func() error { return errorOf(e.MergeBases(ctx, root, root)) },
+		"Retain":       func() error { return errorOf(e.Retain(ctx, Retention{})) },
+		"MarkShallow":  func() error { return e.MarkShallow(ctx, root) },
+		"IsShallow":    func() error { return errorOf(e.IsShallow(ctx, root)) },
+		"Parents": func() error {
+			return errorOf(e.Parents(ctx, Commit{Commit: codec.Commit{Parents: []cid.Cid{root}}}))
+		},
 		"Sync":      func() error { return e.Sync(ctx) },
 		"DiskUsage": func() error { return errorOf(e.DiskUsage(ctx)) },
 		"Close":     func() error { return e.Close() },
@@ -62,7 +72,7 @@ func engineCalls(e *Engine) calls {
 }
 
 func branchCalls(b *Branch) calls {
-	key := []byte("k")
+	key, root := []byte("k"), codec.EmptyRoot.CID().String()
 	entries := func(yield func(prolly.Entry, error) bool) { yield(prolly.Entry{Key: key}, nil) }
 	return calls{
 		"Name": nil, "Staged": nil, "Side": nil, "Engine": nil,
@@ -77,6 +87,7 @@ func branchCalls(b *Branch) calls {
 		"Delete":    func() error { return b.Delete(ctx, key) },
 		"Apply":     func() error { return b.Apply(ctx, nil) },
 		"Load":      func() error { return errorOf(b.Load(ctx, entries)) },
+		"Adopt":     func() error { return b.Adopt(ctx, func(*Adoption) error { return nil }) },
 		"Sync":      func() error { return b.Sync(ctx) },
 		"Fold":      func() error { return errorOf(b.Fold(ctx)) },
 		"Commit":    func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
@@ -87,6 +98,10 @@ func branchCalls(b *Branch) calls {
 		"Update":    func() error { return b.Update(ctx, func(*Update) error { return nil }) },
 		"Snapshot":  func() error { return errorOf(b.Snapshot(ctx)) },
 		"Log":       func() error { return lastError(b.Log(ctx, LogOptions{})) },
+		"Blame":     func() error { return errorOf(b.Blame(ctx, key, BlameOptions{})) },
+		"Merge":     func() error { return errorOf(b.Merge(ctx, root, MergeOptions{})) },
+		"Reset":     func() error { return errorOf(b.Reset(ctx, root, ResetOptions{})) },
+		"Revert":    func() error { _, _, err := b.Revert(ctx, root, RevertOptions{}); return err },
 	}
 }
 
@@ -227,7 +242,8 @@ func TestReadOnly(t *testing.T) {
 		defer x.snap.Close()
 		defer x.m.Close()
 		defer x.tx.Discard()
-		writes := []string{"Put", "Delete", "Load", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC"}
+		writes := []string{"Put", "Delete", "Load", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC",
+			"PutReader", "Merge", "Reset", "Revert", "Adopt", "RenameBranch", "Retain", "MarkShallow"}
 		x.each(t, func(name string, call func() error) {
 			_, method, _ := cutLast(name)
 			if method == "Close" || name == "*engine.Tx.Commit" || method == "Apply" {

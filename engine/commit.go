@@ -17,6 +17,11 @@ import (
 type Commit struct {
 	CID cid.Cid
 	codec.Commit
+
+	// Cut says, of a commit that Log or Blame answers, that the history goes
+	// no further here although it was longer: parents were cut off (Retain,
+	// MarkShallow).
+	Cut bool
 }
 
 // CommitOptions describe a commit.

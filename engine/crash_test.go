@@ -54,7 +54,7 @@ func (v voyage) states() []shore {
 }
 
 func (v voyage) open(fs vfs.FS) (*Engine, error) {
-	s, err := pebblekv.Open("store", &pebblekv.Options{FS: fs, MemTableBytes: 64 << 10, CacheBytes: 1 << 20})
+	s, err := pebblekv.Open("store", &pebblekv.Options{FS: fs, MemTableBytes: 64 << 10, CacheBytes: 1 << 20, RunBytes: 24 << 10})
 	if err != nil {
 		return nil, err
 	}

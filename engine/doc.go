@@ -47,4 +47,8 @@
 //	    reaches is not collected.
 //	E9  A fold that fails leaves the branch as it was; the next one does its work.
 //	E10 After Close every method answers ErrClosed, and no goroutine is left.
+//	E11 A merge or revert is one step: it does all or nothing. A branch that is
+//	    renamed is there under one of its names at any moment.
+//	E12 A history ends where a commit has no parents or where it was cut off,
+//	    which is said; a parent missing otherwise is an error.
 package engine

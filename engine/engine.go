@@ -15,6 +15,7 @@ import (
 type Engine struct {
 	o      Options
 	store  kv.Store
+	behind kv.Behind // the store, if it can
 	nodes  *nodeStore
 	world  world
 	closed atomic.Bool
@@ -37,6 +38,7 @@ func New(s kv.Store, o *Options) (*Engine, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	e.nodes = nodes
+	e.behind, _ = s.(kv.Behind)
 	if !e.o.ReadOnly {
 		e.folder = startFolder(e)
 	}
@@ -110,8 +112,10 @@ func (e *Engine) Close() error {
 	}
 	e.world.end()
 	e.nodes.cache.StopAllGoroutines()
-	if err := e.store.Close(); err != nil {
-		return fmt.Errorf("engine: close: %w", err)
+	// What is behind when the store closes would have to be made again.
+	err := e.hardenOpened(context.Background())
+	if e := e.store.Close(); e != nil || err != nil {
+		return fmt.Errorf("engine: close: %w", errors.Join(err, e))
 	}
 	return nil
 }

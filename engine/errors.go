@@ -35,6 +35,13 @@ var (
 	// ErrNoCommit: the branch has no commit yet, or the block is no commit.
 	ErrNoCommit = errors.New("engine: no commit")
 
+	// ErrHistoryCut: what was asked for lies beyond where the history was cut
+	// off (Retain, MarkShallow).
+	ErrHistoryCut = errors.New("engine: the history was cut off")
+
+	// ErrUncommitted: the branch holds writes that no commit has.
+	ErrUncommitted = errors.New("engine: writes that are not committed")
+
 	// ErrUnknownRef: neither a branch, a tag, a commit nor a root.
 	ErrUnknownRef = errors.New("engine: unknown ref")
 

@@ -21,17 +21,17 @@ import (
 //	          state that readers see
 //
 // Nobody sees anything of it before finish. When it fails the layers stay as
-// they are, and the next fold does them again. For nodes written behind, finish
-// is where edits and root would be made durable first, and the trees of
-// state.ref where the nodes are.
+// they are, and the next fold does them again. Nodes may be put behind: see
+// behind.go.
 type fold struct {
-	b     *Branch
-	w     *writer
-	from  *state
-	trees [roots]prolly.Tree
-	ref   branchRef // as it is to be stored
-	bulk  bool      // trees change in ways that no layer shows
-	alone bool      // the write gate is held
+	b      *Branch
+	w      *writer
+	from   *state
+	trees  [roots]prolly.Tree
+	edited [roots]prolly.Tree // the trees that the log leads to
+	ref    branchRef          // as it is to be stored
+	bulk   bool               // trees change in ways that no layer shows
+	alone  bool               // the write gate is held
 }
 
 // Fold works what is staged into the tree and returns its root. It leaves no
@@ -72,7 +72,7 @@ func (b *Branch) advanceThen(ctx context.Context, more func(*fold) error, then f
 
 // advanceLocked is advance with the fold gate held and the world entered.
 func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err error) {
-	f := &fold{b: b, w: b.e.newWriter()}
+	f := &fold{b: b, w: b.e.newFoldWriter()}
 	defer func() {
 		if f.alone {
 			b.write.unlock()
@@ -115,7 +115,9 @@ func (f *fold) freezeAndEdit(ctx context.Context) error {
 	}
 	f.from = f.b.state.Load()
 	f.ref, f.trees = f.from.ref, f.from.trees
-	return f.edit(ctx)
+	err := f.edit(ctx)
+	f.edited = f.trees
+	return err
 }
 
 // stopWriters keeps others from staging until the fold ends, and folds what
@@ -203,6 +205,9 @@ func (f *fold) finish(ctx context.Context) error {
 	if f.ref == f.from.ref {
 		return nil
 	}
+	if err := f.lag(ctx); err != nil {
+		return err
+	}
 	next := f.from.with(f.from.layers[:1:1])
 	next.ref, next.raw, next.trees = f.ref, f.ref.encode(), f.trees
 	if f.bulk {
@@ -215,7 +220,9 @@ func (f *fold) finish(ctx context.Context) error {
 		return err
 	}
 	f.b.publish(f.from, next)
-	f.b.e.nodes.retire(f.w.replaced())
+	replaced := f.w.replaced()
+	f.b.follow(f.from, next, replaced)
+	f.b.e.nodes.retire(replaced)
 	return nil
 }
 
@@ -225,7 +232,7 @@ func (f *fold) swap(ctx context.Context, next *state) error {
 	if err := batch.SwapRef(f.b.ref, f.from.raw, next.raw); err != nil {
 		return storeError("swap ref", err)
 	}
-	if err := batch.TrimLog(f.b.ref, f.ref.folded); err != nil {
+	if err := batch.TrimLog(f.b.ref, next.ref.durable()); err != nil {
 		return storeError("trim log", err)
 	}
 	f.b.attempt = next

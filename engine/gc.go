@@ -44,6 +44,9 @@ func (e *Engine) GC(ctx context.Context, o GCOptions) (GCStats, error) {
 		return GCStats{}, err
 	}
 	defer e.world.resume()
+	if err := e.hardenAll(ctx); err != nil {
+		return GCStats{}, err
+	}
 	m := &marker{e: e, ctx: ctx, nodes: map[codec.Hash]bool{}, blobs: map[string]struct{}{}}
 	if err := m.markAll(); err != nil {
 		return GCStats{}, err

@@ -51,7 +51,7 @@ func memory() opener {
 func pebbled() opener {
 	fs := vfs.NewMem()
 	return func() (kv.Store, error) {
-		return pebblekv.Open("store", &pebblekv.Options{FS: fs, MemTableBytes: 256 << 10, CacheBytes: 1 << 20})
+		return pebblekv.Open("store", &pebblekv.Options{FS: fs, MemTableBytes: 256 << 10, CacheBytes: 1 << 20, RunBytes: 64 << 10})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	cid "github.com/ipfs/go-cid"
@@ -25,6 +26,7 @@ type nodeStore struct {
 	closed *atomic.Bool
 	n      *counters
 	old    superseded
+	again  sync.Map // by hash: pendingNode, of a store that may not be written to
 }
 
 // nodeOverhead is about what a cached node takes beside its block.
@@ -94,6 +96,9 @@ func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 
 func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*prolly.Node, error) {
 	stored, err := s.store.ReadNode(ctx, h, at)
+	if n, ok := s.again.Load(h); ok && errors.Is(err, kv.ErrNotFound) {
+		return n.(pendingNode).decode()
+	}
 	if err != nil {
 		return nil, storeError("read node "+h.String(), err)
 	}
@@ -104,6 +109,13 @@ func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*pro
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	return n, nil
+}
+
+// remember keeps nodes that the store lacks and must not be given.
+func (s *nodeStore) remember(nodes map[codec.Hash]pendingNode) {
+	for h, n := range nodes {
+		s.again.Store(h, n)
+	}
 }
 
 // ReadNode implements prolly.NodeStore.

@@ -7,6 +7,7 @@ import "sync"
 type pin struct {
 	st  *state
 	seq uint64
+	b   *Branch // whose state it is; nil: nobody knows
 }
 
 // pins are all pins of an engine.
@@ -15,8 +16,11 @@ type pins struct {
 	m  map[*pin]struct{}
 }
 
-func (p *pins) add(st *state) *pin {
-	n := &pin{st: st}
+// add pins a state that may be of any branch.
+func (p *pins) add(st *state) *pin { return p.addOf(nil, st) }
+
+func (p *pins) addOf(b *Branch, st *state) *pin {
+	n := &pin{st: st, b: b}
 	if len(st.layers) > 0 {
 		n.seq = st.seq()
 	}
@@ -40,6 +44,18 @@ func (p *pins) keepTrees(n *pin) {
 	p.mu.Lock()
 	n.st = n.st.with(nil)
 	p.mu.Unlock()
+}
+
+// hold tells whether a state is pinned that may be the branch's.
+func (p *pins) hold(b *Branch) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n := range p.m {
+		if n.b == nil || n.b == b {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pins) len() int {
@@ -66,7 +82,7 @@ func (b *Branch) pin() (*pin, error) {
 		if st.gone {
 			return nil, b.errGone()
 		}
-		p := b.e.pins.add(st)
+		p := b.e.pins.addOf(b, st)
 		if b.state.Load() == st {
 			return p, nil
 		}

@@ -12,20 +12,36 @@ import (
 
 // branchRef is the one record that a branch moves by compare-and-swap:
 //
-//	│ version 1 │ flags │ commit 32 │ tree: hash 32, hint 16 │ side: hash 32, hint 16 │ folded 8 LE │ CRC-32C 4 LE │
+//	│ version 1 │ flags │ commit 32 │ tree: hash 32, hint 16 │ side: hash 32, hint 16 │ folded 8 LE │ base │ CRC-32C 4 LE │
+//	base: │ tree: hash 32, hint 16 │ side: hash 32, hint 16 │ folded 8 LE │ count 2 LE │ made … │
+//	made: │ folded 8 LE │ tree: hash 32 │
 //
 // Staging records up to folded are in the trees, so whether they were trimmed
-// does not matter.
+// does not matter. With a base, a flag says so, those above the base's folded
+// are needed: the nodes of the trees may be lost, and are made again from the
+// base's.
 type branchRef struct {
 	hasCommit  bool
 	commit     codec.Hash
 	tree, side prolly.Addr
 	folded     uint64
+	behind     *base // nil: the trees' nodes are durable
+}
+
+// durable is the highest staging record that is not needed any more.
+func (r branchRef) durable() uint64 {
+	if r.behind != nil {
+		return r.behind.folded
+	}
+	return r.folded
 }
 
 const (
 	refV1         = 1
 	refHasCommit  = 1
+	refHasBase    = 2
+	baseHead      = 2*addrLen + 8 + 2
+	madeLen       = 8 + codec.HashSize
 	addrLen       = codec.HashSize + 16
 	branchRefLen  = 2 + codec.HashSize + 2*addrLen + 8 + crcLen
 	branchRefHead = 2 + codec.HashSize
@@ -44,11 +60,23 @@ func (r branchRef) encode() []byte {
 		flags = refHasCommit
 	}
 	b = append(append(b, refV1, flags), r.commit[:]...)
-	for _, a := range []prolly.Addr{r.tree, r.side} {
+	b = appendTrees(b, r.tree, r.side, r.folded)
+	if d := r.behind; d != nil {
+		b[1] |= refHasBase
+		b = appendTrees(b, d.tree, d.side, d.folded)
+		b = binary.LittleEndian.AppendUint16(b, uint16(len(d.made)))
+		for _, m := range d.made {
+			b = append(binary.LittleEndian.AppendUint64(b, m.folded), m.tree[:]...)
+		}
+	}
+	return appendCRC(b)
+}
+
+func appendTrees(b []byte, tree, side prolly.Addr, folded uint64) []byte {
+	for _, a := range []prolly.Addr{tree, side} {
 		b = append(append(b, a.Hash[:]...), a.Hint[:]...)
 	}
-	b = binary.LittleEndian.AppendUint64(b, r.folded)
-	return appendCRC(b)
+	return binary.LittleEndian.AppendUint64(b, folded)
 }
 
 // appendCRC adds the checksum of a ref's record.
@@ -64,18 +92,48 @@ func parseBranchRef(b []byte) (branchRef, error) {
 	if err != nil {
 		return r, err
 	}
-	if len(b) != branchRefLen || body[1]&^refHasCommit != 0 {
-		return r, fmt.Errorf("%w: branch record of the wrong shape", ErrCorrupt)
+	if len(b) < branchRefLen || body[1]&^(refHasCommit|refHasBase) != 0 ||
+		len(b) > branchRefLen != (body[1]&refHasBase != 0) {
+		return r, errRefShape
 	}
 	r.hasCommit = body[1]&refHasCommit != 0
 	copy(r.commit[:], body[2:])
 	if !r.hasCommit && r.commit != (codec.Hash{}) {
-		return r, fmt.Errorf("%w: branch record of the wrong shape", ErrCorrupt)
+		return r, errRefShape
 	}
-	r.tree = parseAddr(body[branchRefHead:])
-	r.side = parseAddr(body[branchRefHead+addrLen:])
-	r.folded = binary.LittleEndian.Uint64(body[branchRefHead+2*addrLen:])
-	return r, nil
+	r.tree, r.side, r.folded = parseTrees(body[branchRefHead:])
+	if body[1]&refHasBase != 0 {
+		r.behind, err = parseBase(body[branchRefLen-crcLen:], r.folded)
+	}
+	return r, err
+}
+
+var errRefShape = fmt.Errorf("%w: branch record of the wrong shape", ErrCorrupt)
+
+func parseBase(b []byte, folded uint64) (*base, error) {
+	var d base
+	if len(b) < baseHead {
+		return nil, errRefShape
+	}
+	d.tree, d.side, d.folded = parseTrees(b)
+	count := int(binary.LittleEndian.Uint16(b[baseHead-2:]))
+	if b = b[baseHead:]; len(b) != count*madeLen || d.folded > folded {
+		return nil, errRefShape
+	}
+	for at := d.folded; len(b) > 0; b = b[madeLen:] {
+		m := madeTree{folded: binary.LittleEndian.Uint64(b)}
+		copy(m.tree[:], b[8:])
+		if m.folded < at || m.folded > folded {
+			return nil, errRefShape
+		}
+		at = m.folded
+		d.made = append(d.made, m)
+	}
+	return &d, nil
+}
+
+func parseTrees(b []byte) (tree, side prolly.Addr, folded uint64) {
+	return parseAddr(b), parseAddr(b[addrLen:]), binary.LittleEndian.Uint64(b[2*addrLen:])
 }
 
 func parseAddr(b []byte) (a prolly.Addr) {

@@ -82,13 +82,14 @@ func (e *Engine) resolveAncestor(ctx context.Context, ref string) (Resolved, err
 		if len(c.Parents) == 0 {
 			return Resolved{}, fmt.Errorf("%w: %q: the history is shorter", ErrUnknownRef, ref)
 		}
-		child := c.CID
-		if c, err = e.ReadCommit(ctx, c.Parents[0]); err != nil {
-			if cut, cutErr := e.shallow(ctx, child); cut && cutErr == nil && errors.Is(err, ErrMissing) {
-				return Resolved{}, fmt.Errorf("%w: %q: the history was cut off", ErrUnknownRef, ref)
-			}
+		parents, err := e.ancestors(ctx, &c)
+		if err != nil {
 			return Resolved{}, err
 		}
+		if len(parents) == 0 || parents[0].CID != c.Parents[0] {
+			return Resolved{}, fmt.Errorf("%w: %q: %w", ErrUnknownRef, ref, ErrHistoryCut)
+		}
+		c = parents[0]
 	}
 	return Resolved{Root: c.Root, Commit: &c}, nil
 }

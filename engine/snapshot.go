@@ -138,7 +138,7 @@ func (b *Branch) snapshotFolded(ctx context.Context) (*Snapshot, error) {
 		b.e.pins.remove(p)
 	}
 	var p *pin
-	err := b.advanceThen(ctx, func(*fold) error { return nil }, func() { p = b.e.pins.add(b.state.Load()) })
+	err := b.advanceThen(ctx, func(*fold) error { return nil }, func() { p = b.e.pins.addOf(b, b.state.Load()) })
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import "github.com/go-ds-prolly/go-ds-prolly/prolly"
 type state struct {
 	layers []*layer // newest first; the first takes writes
 	trees  [roots]prolly.Tree
-	ref    branchRef // what the store holds
+	ref    branchRef // what the store holds; read-only, trees may be more than it names
 	raw    []byte    // ref, encoded
 	epoch  uint64    // counts changes of the trees that no layer shows
 	gone   bool      // the branch was deleted

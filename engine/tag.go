@@ -45,9 +45,15 @@ func (e *Engine) Tag(ctx context.Context, name string, c cid.Cid) error {
 		return err
 	}
 	defer e.leave()
-	if _, err := e.target(ctx, c); err != nil {
+	t, err := e.target(ctx, c)
+	if err != nil {
 		return err
 	}
+	release, err := e.hold(ctx, t.tree)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return e.moveTag(ctx, name, encodeTag(c))
 }
 

@@ -25,6 +25,7 @@ const batchBytes = 8 << 20
 type writer struct {
 	nodes  *nodeStore
 	memory bool
+	behind bool // nodes are put behind
 	bulk   bool // leaves are not worth a place in the cache
 
 	mu      sync.RWMutex
@@ -40,29 +41,50 @@ type pendingNode struct {
 	hints []prolly.Hint
 }
 
+// newWriter returns a writer whose nodes are as durable as its last batch.
 func (e *Engine) newWriter() *writer {
 	return &writer{nodes: e.nodes, memory: e.o.ReadOnly, pending: map[codec.Hash]pendingNode{}}
+}
+
+// newFoldWriter returns a writer whose nodes are put behind if the store can.
+func (e *Engine) newFoldWriter() *writer {
+	w := e.newWriter()
+	w.behind = e.behind != nil && !e.o.ReadOnly
+	return w
 }
 
 // WriteNode implements prolly.NodeStore.
 func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	block = bytes.Clone(block)
 	var at kv.Hint
 	if !w.memory {
-		w.hints = w.hints[:0]
-		for _, c := range children {
-			w.hints = append(w.hints, kv.Hint(c))
-		}
 		var err error
-		if at, err = w.open().PutNode(h, block, w.hints); err != nil {
+		if at, err = w.open().PutNode(h, block, w.storeHints(children)); err != nil {
 			return prolly.Hint{}, storeError("write node", err)
 		}
 		w.nodes.n.nodeWrites.Add(1)
 		w.nodes.n.nodeWriteBytes.Add(uint64(len(block)))
 	}
-	w.pending[h] = pendingNode{bytes.Clone(block), append([]prolly.Hint(nil), children...)}
+	w.pending[h] = pendingNode{block, append([]prolly.Hint(nil), children...)}
 	return prolly.Hint(at), w.flushFull(ctx)
+}
+
+// storeHints brings hints into the store's terms; those of a node that is put
+// behind are its own.
+func (w *writer) storeHints(children []prolly.Hint) []kv.Hint {
+	if children == nil {
+		return nil
+	}
+	if w.behind {
+		w.hints = make([]kv.Hint, 0, len(children))
+	}
+	w.hints = w.hints[:0]
+	for _, c := range children {
+		w.hints = append(w.hints, kv.Hint(c))
+	}
+	return w.hints
 }
 
 // NodeReplaced implements prolly.NodeReplacer.
@@ -96,7 +118,11 @@ func (w *writer) WriteBlob(ctx context.Context, c cid.Cid, block []byte) error {
 // open returns the batch being filled.
 func (w *writer) open() kv.Batch {
 	if w.batch == nil {
-		w.batch = w.nodes.store.NewBatch()
+		if w.behind {
+			w.batch = w.nodes.store.(kv.Behind).NewBehind()
+		} else {
+			w.batch = w.nodes.store.NewBatch()
+		}
 	}
 	return w.batch
 }

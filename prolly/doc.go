@@ -18,7 +18,8 @@
 // A child is named in its parent by its first key, its hash, and how many entries
 // and bytes stand below it. Reading goes down one path. [Tree.Apply] repairs
 // the nodes around each edit, level by level. [Diff] walks two trees in step and
-// never enters a subtree that both have.
+// never enters a subtree that both have. A [Proof] is the nodes that an answer is
+// read from, and [Verify] reads it from them again.
 //
 // Invariants, which tests and [Tree.Check] cite:
 //
@@ -31,4 +32,6 @@
 //	P5  Diff visits no node that stands in both trees.
 //	P6  What is read is the value written, ErrNotFound, or an error: a missing
 //	    or damaged block is never mistaken for an absent key.
+//	P7  What Verify accepts is true of the tree under the root, and is the one
+//	    proof that Prove makes of it.
 package prolly

@@ -42,7 +42,7 @@ func Merge(ctx context.Context, base, ours, theirs Tree, resolve Resolver) (Tree
 	r := &recent{}
 	m := merge{ctx: ctx, resolve: resolve, base: base.In(r.over(base.ns))}
 	m.ours, m.theirs = ours.In(r.over(ours.ns)), theirs.In(r.over(theirs.ns))
-	m.result, m.cur = m.ours, m.ours.cursor(ctx)
+	m.result, m.values = m.ours, newFinder(ctx, m.ours)
 	err := m.entries(Range{})
 	if err == nil {
 		err = m.flush()
@@ -67,7 +67,7 @@ type merge struct {
 	base, ours, theirs Tree
 	result             Tree // ours with the pieces so far
 	resolve            Resolver
-	cur                cursor // in ours
+	values             finder // of ours
 	stats              MergeStats
 
 	edits  []Edit
@@ -96,7 +96,7 @@ func (m *merge) entries(r Range) error {
 
 // change deals with one change of theirs.
 func (m *merge) change(c Change) error {
-	ours, err := m.find(c.Key)
+	ours, err := m.values.find(c.Key)
 	if err != nil {
 		return err
 	}
@@ -126,20 +126,6 @@ func (m *merge) change(c Change) error {
 		m.set(c.Key, r.Value)
 	}
 	return nil
-}
-
-// find returns what ours has under a key, nil for nothing. Keys ascend.
-func (m *merge) find(key []byte) (*Value, error) {
-	if err := m.cur.seekNode(m.ours, 0, key); err != nil {
-		return nil, err
-	}
-	n := m.cur.node()
-	i, found := n.Find(key)
-	if !found {
-		return nil, nil
-	}
-	v, err := nodeValue(n, i)
-	return &v, err
 }
 
 // set makes an edit of copies; a nil value removes the key.
@@ -206,13 +192,4 @@ func (m *merge) flush() error {
 	clear(m.beside)
 	m.edits, m.bytes, m.arena = m.edits[:0], 0, arena{}
 	return nil
-}
-
-// equalValues tells whether two values, nil standing for none, are the same.
-// Values of stored trees: one content under one key has one form.
-func equalValues(a, b *Value) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Kind() == b.Kind() && a.Link == b.Link && bytes.Equal(a.blob, b.blob) && bytes.Equal(a.Bytes, b.Bytes)
 }

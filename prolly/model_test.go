@@ -76,8 +76,10 @@ func newSource(t testing.TB, seed uint64) source {
 			t.Logf("seed %d", seed)
 		}
 	})
-	return source{rand.New(rand.NewPCG(seed, 0x70726f6c6c79))}
+	return source{newRand(seed)}
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x70726f6c6c79)) }
 
 func (s source) bytes(n int) []byte {
 	b := make([]byte, n)

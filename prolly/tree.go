@@ -71,6 +71,16 @@ func (t Tree) Bytes() uint64 { return t.bytes }
 // Height returns the number of levels: 1 for a tree of one node.
 func (t Tree) Height() int { return t.level + 1 }
 
+// Beginning returns what the keys in the root node begin with, as most keys of
+// the tree do. The bytes are the caller's.
+func (t Tree) Beginning(ctx context.Context) ([]byte, error) {
+	n, err := t.rootNode(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(nil), n.Prefix()...), nil
+}
+
 func (t Tree) rootNode(ctx context.Context) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

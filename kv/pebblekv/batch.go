@@ -80,7 +80,7 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint
 	if len(children) > math.MaxUint16 {
 		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w: %d children", kv.ErrTooLarge, len(children))
 	}
-	at := makeID(b.s.generation, b.s.lastNode.Add(1))
+	at := b.s.ids.take(len(children) > 0)
 	if b.later {
 		b.putBehind(at, h, block, children)
 		return at.hint(), nil

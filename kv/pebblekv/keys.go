@@ -3,6 +3,7 @@ package pebblekv
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
@@ -37,6 +38,8 @@ func makeID(generation uint32, sequence uint64) (i id) {
 
 func (i id) generation() uint32 { return binary.BigEndian.Uint32(i[:4]) }
 
+func (i id) sequence() uint64 { return binary.BigEndian.Uint64(i[4:]) }
+
 func (i id) hint() (h kv.Hint) {
 	copy(h[:], i[:])
 	return h
@@ -59,6 +62,19 @@ const (
 func putNodeKey(dst []byte, i id) {
 	dst[0] = nodeSpace
 	copy(dst[1:], i[:])
+}
+
+// afterStretch is the first key after the stretch of ids in which a key of the
+// node space lies, or would.
+func afterStretch(key []byte) []byte {
+	var i id
+	copy(i[:], key[1:])
+	if i.stretch() == math.MaxUint64/stretchIDs {
+		return []byte{nodeSpace + 1}
+	}
+	next := make([]byte, nodeKeyLen)
+	putNodeKey(next, makeID(i.generation(), (i.stretch()+1)*stretchIDs))
+	return next
 }
 
 func putHashKey(dst []byte, h *codec.Hash) {

@@ -118,10 +118,15 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 // tables of nodes, which arrive in order, are moved down the levels as they
 // are, while those of the index beside them are merged. Values other than blobs
 // stay beside their keys.
+// Nodes of a later stretch of ids lie apart from those of an earlier one, which may be
+// written after them.
 func spanPolicy(start []byte) (p pebble.SpanPolicy, end []byte, err error) {
 	p.DisableValueSeparationBySuffix = true
 	if len(start) == 0 || start[0] != blobSpace {
 		p.ValueStoragePolicy = pebble.ValueStorageLowReadLatency
+	}
+	if len(start) > 0 && start[0] == nodeSpace {
+		return p, afterStretch(start), nil
 	}
 	for _, border := range []byte{blobSpace, blobSpace + 1, hashSpace + 1, nodeSpace, nodeSpace + 1} {
 		if len(start) == 0 || start[0] < border {

@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -8,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
+	"github.com/cockroachdb/pebble/v2/objstorage"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -77,18 +78,18 @@ func (s *Store) writeThroughLog(nodes []*pendingNode) error {
 	return s.syncUpTo(background, s.committed.Load())
 }
 
-// ingest writes nodes to a table, and their index to another, and hands both to
-// Pebble in one step. Their ids being above all others, the first goes to the
-// last level and stays as it is.
+// ingest writes nodes to tables, one a stretch of ids, and their index to
+// another, and hands all to Pebble in one step. The ids of a stretch being above
+// all that came before, its table goes to the last level and stays as it is.
 func (s *Store) ingest(nodes []*pendingNode) error {
 	if err := s.dir.fs.MkdirAll(s.dir.writing(), 0o755); err != nil {
 		return err
 	}
-	blocks := s.dir.fs.PathJoin(s.dir.writing(), "nodes.sst")
-	index := s.dir.fs.PathJoin(s.dir.writing(), "index.sst")
-	if err := s.writeNodeTable(blocks, nodes); err != nil {
+	tables, err := s.writeNodeTables(nodes)
+	if err != nil {
 		return err
 	}
+	index := s.dir.fs.PathJoin(s.dir.writing(), "index.sst")
 	if err := s.writeIndexTable(index, nodes); err != nil {
 		return err
 	}
@@ -99,19 +100,42 @@ func (s *Store) ingest(nodes []*pendingNode) error {
 		return err
 	}
 	defer s.turn.give()
-	if err := s.await(func() error { return s.db.Ingest(background, []string{blocks, index}) }); err != nil {
+	if err := s.await(func() error { return s.db.Ingest(background, append(tables, index)) }); err != nil {
 		return err
 	}
 	s.st.nodes += uint64(len(nodes))
 	return nil
 }
 
-// writeNodeTable writes a table of nodes by id. It needs no filter: ids are
-// asked for when they are there.
-func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
+// writeNodeTables writes a table of nodes by id for each stretch.
+func (s *Store) writeNodeTables(nodes []*pendingNode) (paths []string, err error) {
 	slices.SortFunc(nodes, func(a, b *pendingNode) int { return bytes.Compare(a.at[:], b.at[:]) })
+	for len(nodes) > 0 {
+		n := 1
+		for n < len(nodes) && nodes[n].at.stretch() == nodes[0].at.stretch() {
+			n++
+		}
+		path := s.dir.fs.PathJoin(s.dir.writing(), fmt.Sprintf("nodes-%d.sst", len(paths)))
+		if err := s.writeNodeTable(path, nodes[:n]); err != nil {
+			return nil, err
+		}
+		paths, nodes = append(paths, path), nodes[n:]
+	}
+	return paths, nil
+}
+
+// innerBlockBytes is the size of the blocks in which inner nodes lie: one that
+// is read brings a dozen neighbours, which are soon asked for.
+const innerBlockBytes = 32 << 10
+
+// writeNodeTable writes a table. It needs no filter: ids are asked for when they
+// are there.
+func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
 	o := s.tables
 	o.FilterPolicy = nil
+	if len(nodes[0].children) > 0 {
+		o.BlockSize = innerBlockBytes
+	}
 	var value []byte
 	return s.writeTable(path, o, func(w *sstable.Writer) error {
 		for _, n := range nodes {
@@ -157,7 +181,7 @@ func (s *Store) writeTable(path string, o sstable.WriterOptions, fill func(*ssta
 	if err != nil {
 		return err
 	}
-	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), o)
+	w := sstable.NewWriter(&tableFile{f, bufio.NewWriterSize(f, tableFileBuffer)}, o)
 	err = fill(w)
 	return errors.Join(err, w.Close())
 }
@@ -168,3 +192,32 @@ func tableOptions(o *Options, db *pebble.DB, cache *pebble.Cache, f *failure) ss
 	p.EnsureDefaults()
 	return p.MakeWriterOptions(len(p.Levels)-1, db.TableFormat())
 }
+
+// tableFile is what a table is written to. It gathers large pieces, because each
+// call to the system costs as much as copying several blocks.
+type tableFile struct {
+	f vfs.File
+	w *bufio.Writer
+}
+
+var _ objstorage.Writable = (*tableFile)(nil)
+
+const tableFileBuffer = 512 << 10
+
+// Write implements objstorage.Writable.
+func (t *tableFile) Write(p []byte) error {
+	_, err := t.w.Write(p)
+	return err
+}
+
+// Finish implements objstorage.Writable.
+func (t *tableFile) Finish() error {
+	err := t.w.Flush()
+	if err == nil {
+		err = t.f.Sync()
+	}
+	return errors.Join(err, t.f.Close())
+}
+
+// Abort implements objstorage.Writable.
+func (t *tableFile) Abort() { _ = t.f.Close() } // it holds nothing that is needed

@@ -26,8 +26,8 @@ type Store struct {
 	db       *pebble.DB
 	gate     *gate.Gate
 
-	generation uint32        // of the ids given by this handle
-	lastNode   atomic.Uint64 // sequence of the last id given
+	generation uint32 // of the ids given by this handle
+	ids        ids
 	noted      atomic.Uint64 // sequence of the batch that notes the generation as used
 
 	turn turn // orders commits, and whatever else enters Pebble's commit pipeline
@@ -66,6 +66,7 @@ func newStore(dir directory, o Options, db *pebble.DB, cache *pebble.Cache, f *f
 		turn:       newTurn(),
 		room:       newRoom(o.MemTableBytes),
 		generation: st.generation + 1,
+		ids:        ids{generation: st.generation + 1},
 		st:         st,
 		logs:       logs,
 		head:       h,
@@ -168,7 +169,7 @@ func (s *Store) useUp() error {
 	if err := s.turn.take(background, s.failure); err != nil {
 		return err
 	}
-	used := s.lastNode.Load() == 0 || s.st.generation == s.generation
+	used := !s.ids.any() || s.st.generation == s.generation
 	s.turn.give()
 	if used {
 		return nil

@@ -1,0 +1,290 @@
+package space
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	cid "github.com/ipfs/go-cid"
+	accesscap "github.com/storacha/go-libstoracha/capabilities/access"
+	"github.com/storacha/go-ucanto/core/delegation"
+	"github.com/storacha/go-ucanto/core/ipld"
+	"github.com/storacha/go-ucanto/did"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// In the service's own side tree: sidePending is followed by the hash of the
+// secret in a link, with what it confirms; sideGranted by an audience, "/" and
+// the CID of a delegation to it that waits to be claimed.
+const (
+	sidePending = "pending/"
+	sideGranted = "granted/"
+)
+
+// pending is a login that waits for the account to confirm it.
+type pending struct {
+	Account string   `json:"account"`
+	Agent   string   `json:"agent"`
+	Can     []string `json:"can"`
+	Request string   `json:"request"` // CID of the access/authorize invocation
+	Space   string   `json:"space"`   // in whose queue it was; perhaps empty
+	Expires int64    `json:"expires"`
+}
+
+// ErrNotPending: the link is not, or no longer, good for anything.
+var ErrNotPending = errors.New("space: nothing to confirm")
+
+func pendingKey(secret string) string { return sidePending + codec.Sum([]byte(secret)).String() }
+
+// accessAuthorize asks an account to let an agent act for it.
+func (s *Service) accessAuthorize(_ context.Context, j *job) (*outcome, error) {
+	nb, err := caveats(accesscap.AuthorizeCaveatsReader, j.cap.Nb)
+	if err != nil {
+		return nil, err
+	}
+	if nb.Iss == nil {
+		return nil, denied(auth.InvocationCapability, "nb.iss names no account")
+	}
+	account, err := did.Parse(*nb.Iss)
+	if err != nil {
+		return nil, denied(auth.InvocationCapability, "nb.iss: %v", err)
+	}
+	email, err := auth.Email(account)
+	if err != nil {
+		return nil, denied(auth.InvocationCapability, "nb.iss: %v", err)
+	}
+	expires := s.o.Now().Add(s.o.Limits.Confirm).Unix()
+	p := pending{Account: account.String(), Agent: j.cap.With, Request: j.cid.String(), Expires: expires}
+	if j.queued {
+		p.Space = j.via.String()
+	}
+	for _, a := range nb.Att {
+		p.Can = append(p.Can, a.Can)
+	}
+	secret := rand.Text()
+	return &outcome{
+		ok:    accesscap.AuthorizeOk{Request: linkOf(j.cid), Expiration: int(expires)},
+		side:  []prolly.Edit{putJSON(pendingKey(secret), p)},
+		after: func() { s.sendLink(email, secret, p) },
+	}, nil
+}
+
+// Pending tells what a link would confirm. ErrNotPending.
+func (s *Service) Pending(ctx context.Context, secret string) (account, agent string, can []string, err error) {
+	var p pending
+	err = side(ctx, s.own, func(r *engine.Root) error { p, err = s.pending(ctx, r, secret); return err })
+	return p.Account, p.Agent, p.Can, err
+}
+
+func (s *Service) pending(ctx context.Context, r *engine.Root, secret string) (p pending, err error) {
+	found, err := getJSON(ctx, r, pendingKey(secret), &p)
+	if err == nil && (!found || s.o.Now().Unix() >= p.Expires) {
+		err = ErrNotPending
+	}
+	return p, err
+}
+
+// Confirm is the account's yes: its agent gets a delegation, which the service
+// attests. The link is good for one time.
+func (s *Service) Confirm(ctx context.Context, secret string) error {
+	s.runningOwn.Lock()
+	defer s.runningOwn.Unlock()
+	var p pending
+	err := side(ctx, s.own, func(r *engine.Root) (err error) { p, err = s.pending(ctx, r, secret); return err })
+	if err != nil {
+		return err
+	}
+	account, err := did.Parse(p.Account)
+	if err != nil {
+		return err
+	}
+	agent, err := did.Parse(p.Agent)
+	if err != nil {
+		return err
+	}
+	request, err := cid.Decode(p.Request)
+	if err != nil {
+		return err
+	}
+	edits, granted, err := s.grant(ctx, account, agent, p.Can, request)
+	if err != nil {
+		return err
+	}
+	if err := s.intoSpace(ctx, p.Space, granted); err != nil {
+		return err
+	}
+	edits = append(edits, remove(pendingKey(secret)))
+	return s.own.Update(ctx, func(u *engine.Update) error { return u.Side().Apply(ctx, edits) })
+}
+
+// intoSpace puts delegations into the space that asked for them.
+func (s *Service) intoSpace(ctx context.Context, space string, granted []delegation.Delegation) error {
+	if space == "" {
+		return nil
+	}
+	id, err := did.Parse(space)
+	if err != nil {
+		return err
+	}
+	b, err := s.e.Lookup(ctx, BranchName(id))
+	if err != nil {
+		return err
+	}
+	var tree []prolly.Edit
+	for _, d := range granted {
+		c, err := cidOf(d.Link())
+		if err != nil {
+			return err
+		}
+		tree = append(tree, putLink(PrefixDelegation+c.String(), c))
+	}
+	return b.Apply(ctx, tree, engine.NoSync)
+}
+
+// grant signs a session and returns the edits that keep it to be claimed.
+func (s *Service) grant(ctx context.Context, account, agent did.DID, can []string, request cid.Cid) ([]prolly.Edit, []delegation.Delegation, error) {
+	var caps []auth.Capability
+	for _, c := range can {
+		caps = append(caps, auth.Capability{Can: c, With: "ucan:*", Nb: emptyMap})
+	}
+	if len(caps) == 0 {
+		return nil, nil, denied(auth.InvocationCapability, "no abilities are asked for")
+	}
+	session, err := auth.NewSession(s.me, s.me.DID(), account, agent, caps, auth.Terms{}, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	granted := []delegation.Delegation{session.Delegation, session.Attestation}
+	edits, err := s.hold(ctx, granted)
+	return edits, granted, err
+}
+
+// hold stores delegations for their audiences to claim.
+func (s *Service) hold(ctx context.Context, all []delegation.Delegation) (edits []prolly.Edit, err error) {
+	for _, d := range all {
+		root, err := cidOf(d.Link())
+		if err != nil {
+			return nil, err
+		}
+		blocks, err := bundle(ctx, sourceOf(d), root)
+		if err == nil {
+			err = putBlocks(ctx, s.e, blocks)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range blocks {
+			c, err := cidOf(b.Link())
+			if err != nil {
+				return nil, err
+			}
+			edits = append(edits, putLink(sideBlock+c.String(), c))
+		}
+		edits = append(edits, putLink(sideGranted+d.Audience().DID().String()+"/"+root.String(), root))
+	}
+	return edits, nil
+}
+
+// accessConfirm is Confirm as an invocation: for the service itself, or whom it
+// delegated that to.
+func (s *Service) accessConfirm(ctx context.Context, j *job) (*outcome, error) {
+	nb, err := caveats(accesscap.ConfirmCaveatsReader, j.cap.Nb)
+	if err != nil {
+		return nil, err
+	}
+	if j.cap.With != s.me.DID().String() {
+		return nil, denied(auth.Unauthorized, "only the service confirms")
+	}
+	var can []string
+	for _, a := range nb.Att {
+		can = append(can, a.Can)
+	}
+	cause, err := cidOf(nb.Cause)
+	if err != nil {
+		return nil, denied(auth.InvocationCapability, "%v", err)
+	}
+	edits, granted, err := s.grant(ctx, nb.Iss, nb.Aud, can, cause)
+	if errors.Is(err, auth.ErrMalformed) {
+		return nil, denied(auth.InvocationCapability, "%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &outcome{side: edits}
+	model := accesscap.DelegationsModel{Values: map[string][]byte{}}
+	for _, d := range granted {
+		if err := archive(ctx, &model, d.Link(), sourceOf(d)); err != nil {
+			return nil, err
+		}
+	}
+	out.ok = accesscap.ConfirmOk{Delegations: model}
+	return out, nil
+}
+
+// accessClaim hands out the delegations that wait for a DID.
+func (s *Service) accessClaim(ctx context.Context, j *job) (*outcome, error) {
+	var links []cid.Cid
+	prefix := sideGranted + j.cap.With + "/"
+	err := side(ctx, s.own, func(r *engine.Root) error {
+		for e, err := range r.Range(ctx, prolly.Range{Prefix: []byte(prefix), Limit: maxPage}) {
+			if err != nil {
+				return err
+			}
+			links = append(links, e.Value.Link)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	model := accesscap.DelegationsModel{Values: map[string][]byte{}}
+	for _, c := range links {
+		if gone, err := (revocations{s}).Revoked(ctx, c); err != nil || gone {
+			continue
+		}
+		if err := archive(ctx, &model, linkOf(c), s.e.ReadBlock); err != nil {
+			return nil, err
+		}
+	}
+	return &outcome{ok: accesscap.ClaimOk{Delegations: model}}, nil
+}
+
+// archive adds a delegation to a model: its CAR, under its CID.
+func archive(ctx context.Context, m *accesscap.DelegationsModel, l ipld.Link, read blockSource) error {
+	c, err := cidOf(l)
+	if err != nil {
+		return err
+	}
+	blocks, err := bundle(ctx, read, c)
+	if err != nil {
+		return fmt.Errorf("space: delegation %v: %w", c, err)
+	}
+	var b bytes.Buffer
+	if err := writeCAR(&b, blocks[0], blocks[1:]); err != nil {
+		return err
+	}
+	m.Keys = append(m.Keys, c.String())
+	m.Values[c.String()] = b.Bytes()
+	return nil
+}
+
+// sendLink mails the link that confirms a login. A failure is logged: the agent
+// asks again.
+func (s *Service) sendLink(email, secret string, p pending) {
+	if s.o.Mailer == nil {
+		s.log.Warn("no mailer: nobody can confirm", "account", p.Account)
+		return
+	}
+	text := fmt.Sprintf("The agent\n\n    %s\n\nasks to act for you: %s.\n\nIf that is you, open this within %v and confirm:\n\n    %s/confirm/%s\n\nOtherwise do nothing.\n",
+		p.Agent, strings.Join(p.Can, ", "), s.o.Limits.Confirm, strings.TrimSuffix(s.o.URL, "/"), secret)
+	if err := s.o.Mailer.Send(email, "Confirm your login", text); err != nil {
+		s.log.Error("mail not sent", "account", p.Account, "err", err)
+	}
+}

@@ -1,0 +1,72 @@
+package space
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/smtp"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Mailer sends a mail.
+type Mailer interface {
+	Send(to, subject, text string) error
+}
+
+// MailDir writes mails as files into a directory: for tests, and for a program
+// that sends them on.
+type MailDir string
+
+// Send writes one file, named so that they sort by time.
+func (d MailDir) Send(to, subject, text string) error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return fmt.Errorf("space: mail: %w", err)
+	}
+	name := filepath.Join(string(d), time.Now().UTC().Format("20060102T150405.000000")+"-"+rand.Text()[:8])
+	if err := os.WriteFile(name+".tmp", letter("", to, subject, text), 0o600); err != nil {
+		return fmt.Errorf("space: mail: %w", err)
+	}
+	if err := os.Rename(name+".tmp", name+".eml"); err != nil {
+		return fmt.Errorf("space: mail: %w", err)
+	}
+	return nil
+}
+
+// SMTP sends mails through a server, with STARTTLS where it is offered.
+type SMTP struct {
+	Addr           string // host:port
+	From           string
+	User, Password string // none when empty; never sent in the clear
+}
+
+// Send hands one mail to the server.
+func (m SMTP) Send(to, subject, text string) error {
+	if strings.ContainsAny(to+m.From+subject, "\r\n") {
+		return errors.New("space: mail: a header of several lines")
+	}
+	var a smtp.Auth
+	if m.User != "" {
+		host, _, err := net.SplitHostPort(m.Addr)
+		if err != nil {
+			return fmt.Errorf("space: mail: %w", err)
+		}
+		a = smtp.PlainAuth("", m.User, m.Password, host)
+	}
+	if err := smtp.SendMail(m.Addr, a, m.From, []string{to}, letter(m.From, to, subject, text)); err != nil {
+		return fmt.Errorf("space: mail: %w", err)
+	}
+	return nil
+}
+
+func letter(from, to, subject, text string) []byte {
+	head := "To: " + to + "\r\nSubject: " + subject + "\r\nDate: " + time.Now().Format(time.RFC1123Z) +
+		"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+	if from != "" {
+		head = "From: " + from + "\r\n" + head
+	}
+	return []byte(head + strings.ReplaceAll(text, "\n", "\r\n"))
+}

@@ -1,0 +1,68 @@
+package space
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/storacha/go-ucanto/core/delegation"
+	"github.com/storacha/go-ucanto/core/ipld"
+	"github.com/storacha/go-ucanto/did"
+	"github.com/storacha/go-ucanto/ucan"
+
+	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// maxProofs is how many delegations an agent sends along, at most.
+const maxProofs = 32
+
+// Delegations yields the UCANs under PrefixDelegation, screened; those whose
+// blocks are not here, or that are none, are left out.
+func (s *Space) Delegations(ctx context.Context) iter.Seq2[*auth.Chain, error] {
+	return func(yield func(*auth.Chain, error) bool) {
+		for e, err := range s.b.Range(ctx, prolly.Range{Prefix: []byte(PrefixDelegation)}) {
+			if err != nil {
+				yield(nil, fmt.Errorf("space: delegations: %w", err))
+				return
+			}
+			ch, err := auth.Load(ctx, e.Value.Link, authSource(s.e.ReadBlock), auth.Limits{})
+			if err == nil && !yield(ch, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Proofs are the delegations in the space that an agent may rely on now: those
+// for it, none when the agent is the space itself.
+func (s *Space) Proofs(ctx context.Context, agent did.DID) ([]delegation.Proof, error) {
+	if agent == s.id {
+		return nil, nil
+	}
+	var out []delegation.Proof
+	for ch, err := range s.Delegations(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		d := ch.Delegation()
+		if ch.Audience() != agent || ucan.IsExpired(d) || len(out) >= maxProofs {
+			continue
+		}
+		out = append(out, delegation.FromDelegation(d))
+	}
+	return out, nil
+}
+
+// Invocation signs an invocation about the space, with the proofs that are there,
+// good until a time. A nonce makes it another each time it is asked for.
+func (s *Space) Invocation(ctx context.Context, c *Client, can string, nb ipld.Node, until time.Time) (delegation.Delegation, error) {
+	proofs, err := s.Proofs(ctx, c.Agent.DID())
+	if err != nil {
+		return nil, err
+	}
+	return auth.Delegate(c.Agent, c.Service.DID, []auth.Capability{{Can: can, With: s.id.String(), Nb: nb}},
+		auth.Terms{Expires: auth.Seconds(until.Unix()), Nonce: rand.Text(), Proofs: proofs})
+}

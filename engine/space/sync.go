@@ -1,0 +1,348 @@
+package space
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	cid "github.com/ipfs/go-cid"
+	"github.com/storacha/go-ucanto/core/ipld"
+	"github.com/storacha/go-ucanto/core/ipld/block"
+	"github.com/storacha/go-ucanto/did"
+
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// Sync answers a client's replica of a space: PROTOCOL section 5. The error is
+// about the request as a whole; whatever is wrong with an entry or an invocation
+// is in the answer or in a receipt.
+func (s *Service) sync(ctx context.Context, id did.DID, car *carBlocks) (*answer, []ipld.Block, error) {
+	req, err := decode[request](car.byName[car.root], "Request", 16*s.o.Limits.RequestBytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.maySync(ctx, id, &req, car); err != nil {
+		return nil, nil, err
+	}
+	mu := s.stripe(&s.syncing, id.String())
+	mu.Lock()
+	defer mu.Unlock()
+	b, err := s.newHome(ctx, BranchName(id))
+	if err != nil {
+		return nil, nil, err
+	}
+	y := &syncing{s: s, id: id, b: b, req: &req, car: car}
+	defer y.close()
+	return y.do(ctx)
+}
+
+// maySync checks the invocation that a request came with.
+func (s *Service) maySync(ctx context.Context, id did.DID, req *request, car *carBlocks) error {
+	j, err := s.newJob(ctx, req.Ucan, car.get)
+	if errors.Is(err, engine.ErrMissing) || errors.Is(err, auth.ErrMissing) || errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrBudget) {
+		return fmt.Errorf("%w: authorization: %v", ErrMalformed, err)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.auth.Access(ctx, j.chain); err != nil {
+		return err
+	}
+	if j.cap.Can != abilitySync || j.cap.With != id.String() || req.Space != id.String() {
+		return denied(auth.Unauthorized, "the invocation is not of %s of %v", abilitySync, id)
+	}
+	var head cid.Cid
+	if n, err := j.cap.Nb.LookupByString("head"); err == nil {
+		if l, err := n.AsLink(); err == nil {
+			head, _ = cidOf(l)
+		}
+	}
+	if !head.Equals(req.Head) {
+		return denied(auth.Unauthorized, "the invocation is for another head")
+	}
+	return nil
+}
+
+// syncing is one sync under way.
+type syncing struct {
+	s   *Service
+	id  did.DID
+	b   *engine.Branch
+	req *request
+	car *carBlocks
+	ans answer
+
+	opened []*engine.Snapshot
+}
+
+func (y *syncing) close() {
+	for _, o := range y.opened {
+		o.Close()
+	}
+}
+
+func (y *syncing) snapshot(ctx context.Context) (prolly.Tree, error) {
+	o, err := y.b.Snapshot(ctx)
+	if err != nil {
+		return prolly.Tree{}, err
+	}
+	y.opened = append(y.opened, o)
+	return o.Tree(), nil
+}
+
+// base is the tree that the client calls the last common one. ErrUnknownBase.
+func (y *syncing) base(ctx context.Context, ours prolly.Tree) (prolly.Tree, error) {
+	if y.req.Base == nil {
+		return prolly.Empty(y.s.e.Nodes()), nil
+	}
+	if y.req.Base.Equals(ours.Root()) {
+		return ours, nil
+	}
+	o, err := y.s.e.Tree(ctx, *y.req.Base)
+	if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrNoCommit) || errors.Is(err, engine.ErrCorrupt) {
+		return prolly.Tree{}, ErrUnknownBase
+	}
+	if err != nil {
+		return prolly.Tree{}, err
+	}
+	y.opened = append(y.opened, o)
+	return o.Tree(), nil
+}
+
+// theirs is the client's tree, which must have the root that it says.
+func (y *syncing) theirs(ctx context.Context, base prolly.Tree) (prolly.Tree, error) {
+	t := base
+	if len(y.req.Changes) > 0 {
+		var err error
+		if t, err = applied(ctx, y.s.e.Nodes(), base, y.req.Changes); err != nil {
+			return t, err
+		}
+	}
+	if !t.Root().Equals(y.req.Head) {
+		return t, fmt.Errorf("%w: the changes lead to %v, not to %v", ErrNotVerified, t.Root(), y.req.Head)
+	}
+	return t, nil
+}
+
+func (y *syncing) do(ctx context.Context) (*answer, []ipld.Block, error) {
+	ours, err := y.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	y.ans.Root = ours.Root()
+	for _, c := range y.req.Changes {
+		if err := prolly.CheckEdit(c.edit()); err != nil {
+			return nil, nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+		}
+	}
+	base, err := y.base(ctx, ours)
+	var theirs prolly.Tree
+	if err == nil {
+		theirs, err = y.theirs(ctx, base)
+	}
+	if y.req.Base != nil && (errors.Is(err, ErrUnknownBase) || errors.Is(err, engine.ErrMissing)) {
+		y.ans.Rebase = true // half of it may have been collected as garbage
+		return &y.ans, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !y.req.Final {
+		if y.ans.Need, err = missing(ctx, y.s.e, y.req.Changes, y.car.byName); err != nil || len(y.ans.Need) > 0 {
+			return &y.ans, nil, err
+		}
+	}
+	var m *merged
+	err = side(ctx, y.b, func(index *engine.Root) error {
+		m, err = merge(ctx, y.s.e.Nodes(), base, ours, theirs, y.req.Changes, index)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := y.keepLinked(ctx, m); err != nil {
+		return nil, nil, err
+	}
+	if err := y.queue(ctx, ours, m); err != nil {
+		return nil, nil, err
+	}
+	if err := y.settle(ctx, m); err != nil {
+		return nil, nil, err
+	}
+	return y.answer(ctx, theirs, m)
+}
+
+// keepLinked stores the blocks that the accepted changes link to.
+func (y *syncing) keepLinked(ctx context.Context, m *merged) error {
+	for _, e := range m.edits {
+		if b, ok := y.car.byName[e.Value.Link]; ok && !e.Delete {
+			if err := y.s.e.PutBlock(ctx, e.Value.Link, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// queue runs what stands in the queue for this service, in key order, until
+// nothing waits that could run.
+func (y *syncing) queue(ctx context.Context, ours prolly.Tree, m *merged) error {
+	waiting, err := y.queued(ctx, ours, m)
+	if err != nil {
+		return err
+	}
+	for progress := true; progress && len(waiting) > 0; {
+		progress = false
+		rest := waiting[:0]
+		for _, q := range waiting {
+			again, err := y.runQueued(ctx, q, m)
+			if err != nil {
+				return err
+			}
+			if again {
+				rest = append(rest, q)
+			} else {
+				progress = true
+			}
+		}
+		waiting = rest
+	}
+	return nil
+}
+
+// queued lists the entries of the queue as it will be, in key order.
+func (y *syncing) queued(ctx context.Context, ours prolly.Tree, m *merged) ([]prolly.Entry, error) {
+	for e, err := range ours.Range(ctx, prolly.Range{Prefix: []byte(PrefixQueue)}) {
+		if err != nil {
+			return nil, err
+		}
+		if _, changed := m.edits[string(e.Key)]; !changed {
+			e = e.Clone()
+			m.add(prolly.Edit{Key: e.Key, Value: e.Value})
+		}
+	}
+	var out []prolly.Entry
+	for _, k := range m.order {
+		if e := m.edits[k]; !e.Delete && strings.HasPrefix(k, PrefixQueue) {
+			out = append(out, prolly.Entry{Key: e.Key, Value: e.Value})
+		}
+	}
+	sortEntries(out)
+	return out, nil
+}
+
+// runQueued runs one entry of the queue and moves it. It stays when it waits for
+// another (true), is for someone else, or is no invocation.
+func (y *syncing) runQueued(ctx context.Context, q prolly.Entry, m *merged) (again bool, err error) {
+	c := q.Value.Link
+	refuse := func(reason string) {
+		m.refused = append(m.refused, wireRefusal{Key: q.Key, Reason: reason})
+	}
+	if !c.Defined() || PrefixQueue+c.String() != string(q.Key) {
+		refuse("not a link to what the key names")
+		return false, nil
+	}
+	source := func(ctx context.Context, c cid.Cid) ([]byte, error) {
+		if b, err := y.car.get(ctx, c); err == nil {
+			return b, nil
+		}
+		return y.s.e.ReadBlock(ctx, c)
+	}
+	j, err := y.s.newJob(ctx, c, source)
+	if errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrMissing) || errors.Is(err, auth.ErrBudget) {
+		refuse(err.Error())
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if j.chain.Audience() != y.s.me.DID() {
+		return false, nil
+	}
+	j.queued, j.via = true, y.id
+	receipt, err := y.s.run(ctx, j)
+	if errors.Is(err, errAwaiting) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	y.ans.Ran++
+	m.add(prolly.Edit{Key: q.Key, Delete: true})
+	m.add(putLink(PrefixRun+c.String(), c))
+	m.add(putLink(PrefixReceipt+c.String(), receipt))
+	m.index = append(m.index, putLink(sideReceipt+c.String(), receipt), putLink(sideBlock+c.String(), c))
+	return false, nil
+}
+
+// settle makes the tree what it has become, and durable, with all that was run.
+func (y *syncing) settle(ctx context.Context, m *merged) error {
+	var changed bool
+	err := y.b.Update(ctx, func(u *engine.Update) error {
+		edits, err := m.list(ctx, u.Tree())
+		if err != nil || len(edits) == 0 {
+			return err
+		}
+		changed = true
+		return errors.Join(u.Tree().Apply(ctx, edits), u.Side().Apply(ctx, m.index))
+	}, engine.NoSync)
+	if err != nil {
+		return err
+	}
+	if !changed && y.ans.Ran == 0 && y.b.Staged() == 0 {
+		y.s.n.unchanged.Add(1)
+		return nil
+	}
+	if _, err := y.b.Commit(ctx, engine.CommitOptions{Message: "sync"}); err != nil {
+		return err
+	}
+	return y.b.Sync(ctx)
+}
+
+// answer tells the client what its tree lacks, with the blocks that it links to.
+func (y *syncing) answer(ctx context.Context, theirs prolly.Tree, m *merged) (*answer, []ipld.Block, error) {
+	now, err := y.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	y.ans.Root, y.ans.Entries = now.Root(), now.Len()
+	y.ans.Refused, y.ans.Conflicts = m.refused, m.conflicts
+	if y.ans.Changes, err = diffChanges(ctx, y.s.e.Nodes(), theirs, now, maxAnswer/2); err != nil {
+		return nil, nil, err
+	}
+	blocks, err := linkedBlocks(ctx, y.s.e.ReadBlock, y.ans.Changes, y.car.byName, maxAnswer/2)
+	y.s.n.syncs.Add(1)
+	return &y.ans, blocks, err
+}
+
+// linkedBlocks are the blocks that changes link to, but those that the other
+// side has, up to so many bytes.
+func linkedBlocks(ctx context.Context, read blockSource, changes []wireChange, has map[cid.Cid][]byte, size int) ([]ipld.Block, error) {
+	var out []ipld.Block
+	seen := map[cid.Cid]bool{}
+	for _, c := range changes {
+		if c.To.Link == nil || seen[*c.To.Link] {
+			continue
+		}
+		l := *c.To.Link
+		seen[l] = true
+		if _, ok := has[l]; ok {
+			continue
+		}
+		b, err := read(ctx, l)
+		if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrHash) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if size -= len(b); size < 0 {
+			return nil, fmt.Errorf("%w: linked blocks", ErrTooLarge)
+		}
+		out = append(out, block.NewBlock(linkOf(l), b))
+	}
+	return out, nil
+}
