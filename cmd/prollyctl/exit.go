@@ -79,10 +79,21 @@ func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\t' }), " ")
 }
 
+// hintedError comes with what to do about it.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Unwrap() error { return e.error }
+
 // hint says what to do about an error.
 func (a *app) hint(cmd *cobra.Command, err error) string {
 	var usage usageError
+	var hinted hintedError
 	switch {
+	case errors.As(err, &hinted):
+		return hinted.hint
 	case errors.Is(err, engine.ErrNoStore):
 		return "Make one with: prollyctl" + a.storeOption() + " init"
 	case errors.Is(err, engine.ErrLocked):

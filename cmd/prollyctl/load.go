@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/rows"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/car"
 )
 
 type loadOptions struct {
@@ -43,7 +44,9 @@ Formats, guessed by the end of the file's name when not given:
   lines   key, tab, value on each line; without a tab the line is a key with an
           empty value. Nothing is unescaped. With --line-numbers the line is the
           value, and its number, of twelve digits, the key.
-          Guessed for .txt, .tsv and .lines.`,
+          Guessed for .txt, .tsv and .lines.
+  car     the entries of the tree in a CAR file, as export and dump write it; its
+          commits are not taken over: see import. Guessed for .car.`,
 		Example: `  prollyctl load data.jsonl -m "first import"
   prollyctl load --format csv --header people.csv
   prollyctl load --line-numbers /usr/share/dict/words --format lines
@@ -60,7 +63,7 @@ Formats, guessed by the end of the file's name when not given:
 }
 
 func formatFlag(c *cobra.Command, to *string, usage string) {
-	c.Flags().StringVar(to, "format", "", usage+": jsonl, csv or lines")
+	c.Flags().StringVar(to, "format", "", usage+": jsonl, csv, lines or car")
 	must(c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(rows.Formats, cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -140,7 +143,7 @@ func (s *session) loadFrom(ctx context.Context, b *engine.Branch, in io.Reader, 
 		file = "stdin"
 	}
 	p := s.progress(file, length)
-	n, err := b.Load(ctx, p.count(rows.Read(file, p.reader(in), f, o.rows)))
+	n, err := s.loadEntries(ctx, b, p, in, file, f, o.rows)
 	p.end()
 	if err != nil {
 		return clearest(err)
@@ -149,6 +152,17 @@ func (s *session) loadFrom(ctx context.Context, b *engine.Branch, in io.Reader, 
 		return s.printLoaded(b, n)
 	}
 	return s.commitNow(ctx, b, o.message, &n)
+}
+
+func (s *session) loadEntries(ctx context.Context, b *engine.Branch, p *progress, in io.Reader, file string, f rows.Format, o rows.Options) (uint64, error) {
+	if f != rows.CAR {
+		return b.Load(ctx, p.count(rows.Read(file, p.reader(in), f, o)))
+	}
+	n, err := car.Load(ctx, b, p.reader(in), car.ImportOptions{Progress: p.blocks})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return n, err
 }
 
 // clearest is the error about a line, when there is one, without what the

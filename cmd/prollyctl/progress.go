@@ -9,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/car"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -49,6 +50,32 @@ func (p *progress) reader(r io.Reader) io.Reader {
 		return r
 	}
 	return progressReader{r, p}
+}
+
+// writer counts what is written to w.
+func (p *progress) writer(w io.Writer) io.Writer {
+	if p == nil {
+		return w
+	}
+	return progressWriter{w, p}
+}
+
+type progressWriter struct {
+	w io.Writer
+	p *progress
+}
+
+func (w progressWriter) Write(b []byte) (int, error) {
+	n, err := w.w.Write(b)
+	_ = w.p.bar.Add64(int64(n)) // as with reading
+	return n, err
+}
+
+// blocks tells how many blocks of a CAR file have passed.
+func (p *progress) blocks(s car.Stats) {
+	if p != nil {
+		p.bar.Describe(fmt.Sprintf("%s: %s nodes, %s other blocks", p.file, count(s.Nodes), count(s.Blobs+s.Linked+s.Commits)))
+	}
 }
 
 type progressReader struct {

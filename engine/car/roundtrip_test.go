@@ -313,3 +313,47 @@ func TestLinked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The entries of a file go over those that are there.
+func TestLoad(t *testing.T) {
+	s := newSource(t)
+	for _, own := range []int{0, 300} {
+		from, to := store(t), store(t)
+		c := s.commits(s.branch(from, "main"), 2, 600)[1]
+		file, _ := s.export(from, c.CID, ExportOptions{})
+		b := s.branch(to, "main")
+		if own > 0 {
+			s.do(b.Apply(ctx, s.edits(to, own)))
+		}
+		want := map[string]string{}
+		describe := func(e prolly.Entry) string {
+			return string(e.Value.Bytes) + e.Value.Blob().KeyString() + e.Value.Link.KeyString()
+		}
+		for e, err := range b.Range(ctx, prolly.Range{}) {
+			s.do(err)
+			want[string(e.Key)] = describe(e)
+		}
+		x, err := from.Tree(ctx, c.Root)
+		s.do(err)
+		for e, err := range x.Tree().Range(ctx, prolly.Range{}) {
+			s.do(err)
+			want[string(e.Key)] = describe(e)
+		}
+		n, err := Load(ctx, b, bytes.NewReader(file), ImportOptions{})
+		if err != nil || n != x.Tree().Len() {
+			t.Fatalf("%d entries, %v", n, err)
+		}
+		s.do(x.Close())
+		got := 0
+		for e, err := range b.Range(ctx, prolly.Range{}) {
+			s.do(err)
+			if got++; want[string(e.Key)] != describe(e) {
+				t.Errorf("%q is another", e.Key)
+			}
+		}
+		if got != len(want) {
+			t.Errorf("%d entries, want %d", got, len(want))
+		}
+		s.sound(to)
+	}
+}
