@@ -1,5 +1,6 @@
-// Package dataset makes the entries that benchmarks store: keys of 62 bytes,
-// "/blob/" and 56 random characters, and values of 100 random bytes.
+// Package dataset makes the entries that benchmarks store. The standard set has
+// keys of 62 bytes, "/blob/" and 56 random characters, and values of 100 random
+// bytes; others have another KeyShape or ValueShape.
 //
 // It measures nothing and keeps nothing. Entry i is a function of the seed and
 // i alone, so that any part of a set is made without the rest, by any process:

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// Lengths in bytes of what is in the standard set.
+// Lengths in bytes of what is in the standard set. No key of another shape is
+// longer.
 const (
 	KeyLen   = 62
 	ValueLen = 100
@@ -31,7 +32,9 @@ type Entry struct {
 // Set is an endless sequence of entries. It is a small value; all methods may
 // be called by several goroutines at once.
 type Set struct {
-	Seed uint64
+	Seed   uint64
+	Keys   KeyShape
+	Values ValueShape
 }
 
 // The streams that random bytes are drawn from, so that no key's stream is a
@@ -43,6 +46,9 @@ const (
 
 // AppendKey appends the key of entry i.
 func (s Set) AppendKey(dst []byte, i int) []byte {
+	if s.Keys != Blobs {
+		return s.appendShaped(dst, i)
+	}
 	var r rand.PCG
 	r.Seed(s.Seed^keyStream, uint64(i))
 	dst = append(dst, prefix...)
@@ -61,7 +67,7 @@ func (s Set) AppendKey(dst []byte, i int) []byte {
 func (s Set) AppendValue(dst []byte, i, version int) []byte {
 	var r rand.PCG
 	r.Seed(s.Seed^valueStream^uint64(version)<<32, uint64(i))
-	end := len(dst) + ValueLen
+	end := len(dst) + s.Values.valueLen(i)
 	for len(dst)+8 <= end {
 		dst = binary.LittleEndian.AppendUint64(dst, r.Uint64())
 	}
@@ -75,7 +81,7 @@ func (s Set) Key(i int) []byte { return s.AppendKey(make([]byte, 0, KeyLen), i) 
 
 // Value returns a version of the value of entry i.
 func (s Set) Value(i, version int) []byte {
-	return s.AppendValue(make([]byte, 0, ValueLen), i, version)
+	return s.AppendValue(make([]byte, 0, s.Values.valueLen(i)), i, version)
 }
 
 // Entries returns entries from up to, without, to, in the order of their
@@ -97,7 +103,11 @@ func (s Set) Sorted(n int) []Entry {
 }
 
 func (s Set) make(n, version int, number func(int) int) []Entry {
-	room := make([]byte, 0, n*(KeyLen+ValueLen))
+	size := 0
+	for j := range n {
+		size += KeyLen + s.Values.valueLen(number(j))
+	}
+	room := make([]byte, 0, size)
 	entries := make([]Entry, n)
 	for j := range entries {
 		at := len(room)

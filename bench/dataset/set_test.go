@@ -50,14 +50,62 @@ func TestShape(t *testing.T) {
 	}
 }
 
-func TestD2Different(t *testing.T) {
-	s := Set{Seed: 4}
-	sorted := s.Sorted(10_000)
-	for i := 1; i < len(sorted); i++ {
-		if bytes.Compare(sorted[i-1].Key, sorted[i].Key) >= 0 {
-			t.Fatalf("D2 violated: %q and %q", sorted[i-1].Key, sorted[i].Key)
+// TestD1OtherShapes holds the bytes of every shape to what they were.
+func TestD1OtherShapes(t *testing.T) {
+	var d Digest
+	for keys := range KeyShape(len(keyNames)) {
+		for values := range ValueShape(len(valueNames)) {
+			s := Set{Seed: 1, Keys: keys, Values: values}
+			for _, e := range s.Entries(495, 505) {
+				d.Add(e.Key, e.Value)
+			}
+			k, err := ParseKeyShape(keys.String())
+			if err != nil || k != keys {
+				t.Errorf("%v is parsed as %v, %v", keys, k, err)
+			}
+			v, err := ParseValueShape(values.String())
+			if err != nil || v != values {
+				t.Errorf("%v is parsed as %v, %v", values, v, err)
+			}
 		}
 	}
+	if got, want := d.String(), "2e3010443fbe8ace476b9f886cbc1afd"; got != want {
+		t.Errorf("D1 violated: entries of all shapes have digest %s, not %s", got, want)
+	}
+	if _, err := ParseKeyShape("round"); err == nil {
+		t.Error("a shape that there is not")
+	}
+}
+
+func TestOrderedIsSorted(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, 3 * passLen} {
+		s := Set{Seed: 7}
+		var got, want Digest
+		for e := range s.Ordered(n) {
+			got.Add(e.Key, e.Value)
+		}
+		for _, e := range s.Sorted(n) {
+			want.Add(e.Key, e.Value)
+		}
+		if got.String() != want.String() {
+			t.Errorf("%d entries: Ordered yields others, or in another order, than Sorted", n)
+		}
+	}
+}
+
+func TestD2Different(t *testing.T) {
+	for keys := range KeyShape(len(keyNames)) {
+		sorted := Set{Seed: 4, Keys: keys}.Sorted(10_000)
+		for i := 1; i < len(sorted); i++ {
+			if bytes.Compare(sorted[i-1].Key, sorted[i].Key) >= 0 {
+				t.Fatalf("D2 violated: %q and %q", sorted[i-1].Key, sorted[i].Key)
+			}
+			if len(sorted[i].Key) > KeyLen {
+				t.Fatalf("%q is longer than the standard's", sorted[i].Key)
+			}
+		}
+	}
+	s := Set{Seed: 4}
 	seen := map[string]bool{}
 	for version := range 100 {
 		seen[string(s.Value(0, version))] = true

@@ -100,7 +100,7 @@ func (s *iavlStore) Diff(_ context.Context, from, to peer.Version, f func(key, f
 	if b != a+1 {
 		return fmt.Errorf("iavl: version %d does not follow %d", b, a)
 	}
-	return s.t.TraverseStateChanges(b, b+1, func(_ int64, set *iavl.ChangeSet) error {
+	return s.t.TraverseStateChanges(b, b, func(_ int64, set *iavl.ChangeSet) error {
 		for _, p := range set.Pairs {
 			if err := f(p.Key, nil, p.Value); err != nil {
 				return err
