@@ -8,6 +8,8 @@
 //
 //	empty directory ── sorted ──► fixture ──┬── get scan query open      on it
 //	empty directory ── batched, staged      └── put update diff          on a copy
+//	                   collect cores ds…
+//	empty directory ── grow ──► fixture of another size ── scale          on a copy
 //
 // What is timed is the store's work alone: data is made before.
 //

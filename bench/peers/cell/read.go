@@ -135,8 +135,8 @@ func scan(e *env) error {
 	})
 }
 
-// query is scan through go-datastore, in no order asked for.
-func query(e *env) error {
+// queryAll is scan through go-datastore, in no order asked for.
+func queryAll(e *env) error {
 	return e.with(func(s peer.Store) error {
 		q, ok := s.(peer.Querier)
 		if !ok {

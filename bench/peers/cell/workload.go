@@ -32,18 +32,30 @@ func All() []Workload {
 		{Name: "get", Ground: Fixture, run: get},
 		{Name: "cold", Ground: Fixture, run: cold},
 		{Name: "scan", Ground: Fixture, run: scan},
-		{Name: "query", Ground: Fixture, run: query},
+		{Name: "query", Ground: Fixture, run: queryAll},
 		{Name: "put", Ground: Copy, run: put},
 		{Name: "putroot", Ground: Copy, run: putRoot},
 		{Name: "update", Ground: Copy, run: update},
 		{Name: "diff", Ground: Copy, run: diff},
+		{Name: "collect", Ground: Empty, run: collect},
+		{Name: "cores", Ground: Empty, run: cores},
+		{Name: "dssmall", Ground: Empty, run: smallValues},
+		{Name: "dslarge", Ground: Empty, run: largeValues},
+	}
+}
+
+// Scaling lists the workloads that run with one size after the other.
+func Scaling() []Workload {
+	return []Workload{
+		{Name: "grow", Ground: Empty, Leaves: true, run: grow},
+		{Name: "scale", Ground: Copy, run: scale},
 	}
 }
 
 // Find returns the workload of a name.
 func Find(name string) (Workload, error) {
 	var names []string
-	for _, w := range All() {
+	for _, w := range append(All(), Scaling()...) {
 		if w.Name == name {
 			return w, nil
 		}

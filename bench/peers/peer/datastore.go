@@ -14,6 +14,8 @@ import (
 // datastoreStore is any go-datastore, driven through that interface alone.
 type datastoreStore struct{ d datastore.Batching }
 
+func (s *datastoreStore) Datastore() datastore.Batching { return s.d }
+
 // dsKey makes a key of bytes that nobody changes, without copying them: whoever
 // uses a datastore has its keys in hand.
 func dsKey(b []byte) datastore.Key {

@@ -7,11 +7,13 @@
 //
 //	Peer ── Open ──► Store            every peer: Batch Get Scan Sync Close
 //	                 ├ SortedLoader   a faster way in for sorted entries
+//	                 ├ StreamLoader   the same for what is not in memory
 //	                 ├ Stager         writes now, root later
 //	                 ├ Historian      roots that stay readable
 //	                 ├ Putter         one entry, no root
 //	                 ├ Differ         what changed between two versions
 //	                 ├ Querier        a go-datastore's Query
+//	                 ├ Datastorer     is one
 //	                 ├ Settler        finish flushes before files are measured
 //	                 ├ Collector      drop what only history needs
 //	                 └ NodeCounter    nodes written

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"iter"
+	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
@@ -26,6 +28,7 @@ var ourEngine = Peer{
 	About:  "a branch of the engine, on Pebble; of the cache 32 MiB are Pebble's, the rest is for decoded nodes",
 	Module: ourModule,
 	Format: ourFormat,
+	Scales: true,
 	Open: func(ctx context.Context, dir string, o Options) (Store, error) {
 		return openBranch(ctx, dir, o)
 	},
@@ -55,7 +58,11 @@ func openBranch(ctx context.Context, dir string, o Options) (*branchStore, error
 }
 
 func (s *branchStore) LoadSorted(ctx context.Context, entries []dataset.Entry) ([]byte, error) {
-	if _, err := s.b.Load(ctx, asEntries(entries)); err != nil {
+	return s.LoadStream(ctx, slices.Values(entries))
+}
+
+func (s *branchStore) LoadStream(ctx context.Context, sorted iter.Seq[dataset.Entry]) ([]byte, error) {
+	if _, err := s.b.Load(ctx, asEntries(sorted)); err != nil {
 		return nil, err
 	}
 	root, err := s.b.Root(ctx)
@@ -118,6 +125,11 @@ func (s *branchStore) Diff(ctx context.Context, from, to Version, f func(key, fr
 
 func (s *branchStore) DiffNodes(ctx context.Context, from, to Version) (visited, differing int, err error) {
 	return diffNodes(ctx, from.(*engine.Snapshot).Tree(), to.(*engine.Snapshot).Tree())
+}
+
+func (s *branchStore) Collect(ctx context.Context) error {
+	_, err := s.e.GC(ctx, engine.GCOptions{})
+	return err
 }
 
 func (s *branchStore) NodeBytes() uint64 { return s.e.Stats().NodeWriteBytes }

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
@@ -30,7 +31,7 @@ type memoryStore struct {
 }
 
 func (s *memoryStore) LoadSorted(ctx context.Context, entries []dataset.Entry) (root []byte, err error) {
-	s.t, err = prolly.Build(ctx, s.nodes, asEntries(entries))
+	s.t, err = prolly.Build(ctx, s.nodes, asEntries(slices.Values(entries)))
 	return s.t.Root().Bytes(), err
 }
 

@@ -17,6 +17,7 @@ var rawPebble = Peer{
 	Name:   "raw Pebble",
 	About:  "batches through the log, 64 MiB memtable, bloom filters, newest format; no roots; diff is a scan of two snapshots",
 	Module: "github.com/cockroachdb/pebble/v2",
+	Scales: true,
 	Open: func(_ context.Context, dir string, o Options) (Store, error) {
 		cache := pebble.NewCache(o.CacheBytes)
 		defer cache.Unref()

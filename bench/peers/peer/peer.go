@@ -3,6 +3,9 @@ package peer
 import (
 	"context"
 	"errors"
+	"iter"
+
+	datastore "github.com/ipfs/go-datastore"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 )
@@ -19,6 +22,7 @@ type Peer struct {
 	Format  string // stores of one format have equal roots (B1); empty: none to compare
 	MaxReps int    // for the slow; 0: as many as asked for
 	Syncs   bool   // every root waits for the disk
+	Scales  bool   // it is measured at several sizes, when those are asked for
 	Forgets bool   // nothing is left after Close: what others reopen it loads again
 
 	// Open opens the store in dir, an empty directory or one that Open and
@@ -54,6 +58,11 @@ type Store interface {
 // SortedLoader loads entries in key order into an empty store.
 type SortedLoader interface {
 	LoadSorted(ctx context.Context, entries []dataset.Entry) (root []byte, err error)
+}
+
+// StreamLoader is SortedLoader for what is not in memory.
+type StreamLoader interface {
+	LoadStream(ctx context.Context, sorted iter.Seq[dataset.Entry]) (root []byte, err error)
 }
 
 // Stager writes so that a crash of the process would lose nothing, and makes
@@ -95,6 +104,11 @@ type DiffCounter interface {
 // Querier runs a query of go-datastore for everything, in no order asked for.
 type Querier interface {
 	Query(ctx context.Context, f func(key string, value []byte) error) error
+}
+
+// Datastorer is a store that is used through go-datastore.
+type Datastorer interface {
+	Datastore() datastore.Batching
 }
 
 // Settler finishes what is written to files behind, as far as there is a call

@@ -10,9 +10,9 @@ import (
 
 // What all stores do whose content is a tree of package prolly.
 
-func asEntries(entries []dataset.Entry) iter.Seq2[prolly.Entry, error] {
+func asEntries(entries iter.Seq[dataset.Entry]) iter.Seq2[prolly.Entry, error] {
 	return func(yield func(prolly.Entry, error) bool) {
-		for _, e := range entries {
+		for e := range entries {
 			if !yield(prolly.Entry{Key: e.Key, Value: prolly.Value{Bytes: e.Value}}, nil) {
 				return
 			}

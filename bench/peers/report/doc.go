@@ -1,14 +1,15 @@
-// Package report makes tables of what was measured: ratios to raw Pebble first,
-// then counts, absolute figures and memory, and in words what is lost.
+// Package report makes tables and pictures of what was measured: ratios to raw
+// Pebble first, then what was to be reached, in words what is lost, and counts,
+// absolute figures and memory.
 //
 // It measures nothing. It drops figures of results that differ from what the
 // other peers got, and says so.
 //
-//	Run ── cells × repetitions ──► medians ──► Markdown
+//	Run ── cells × repetitions ──► medians ──► Markdown, SVG
 //	 │                               ▲
 //	 └─ digests compared ── wrong ───┘ dropped
 //
-// Every ratio is of medians of one run; figures of another are marked.
+// Every ratio is of medians. Runs that were merged are counted in the report.
 //
 // Invariants, which the tests cite:
 //

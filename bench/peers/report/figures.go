@@ -9,15 +9,15 @@ type spread struct{ mid, low, high float64 }
 // are missing.
 type figures map[string]map[string]spread
 
-// figures gathers what is right.
-func (r *Run) figures() figures {
-	bad := map[[2]string]bool{}
+// figures gathers what is right of the cells with n entries.
+func (r *Run) figures(n int) figures {
+	bad := map[string]bool{}
 	for _, w := range r.wrongs() {
-		bad[[2]string{w.cell.Peer, w.cell.Workload}] = true
+		bad[w.cell.name()] = true
 	}
 	all := map[string]map[string][]float64{}
 	for _, c := range r.Cells {
-		if bad[[2]string{c.Peer, c.Workload}] {
+		if c.N != n || bad[c.name()] {
 			continue
 		}
 		for row, v := range c.Figures {
@@ -52,4 +52,15 @@ func (f figures) ratio(r row, name, base string) (ratio float64, ok bool) {
 		return 0, false
 	}
 	return r.better(v.mid, b.mid), true
+}
+
+// direct is how much better one peer is than another; ok is false when one of
+// them has no figure.
+func (f figures) direct(w row, us, them string) (ratio float64, ok bool) {
+	a, ok := f[w.id][us]
+	b, okThem := f[w.id][them]
+	if !ok || !okThem || a.mid == 0 || b.mid == 0 {
+		return 0, false
+	}
+	return w.better(a.mid, b.mid), true
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"slices"
+	"strings"
 	"text/template"
 	"time"
 )
@@ -13,33 +15,45 @@ var page embed.FS
 
 var parsed = template.Must(template.ParseFS(page, "report.md.tmpl"))
 
-// Markdown writes the report.
-func Markdown(r *Run) ([]byte, error) {
-	f := r.figures()
+// Markdown writes the report. plots is where it finds the pictures that Plots
+// makes; without, it shows none.
+func Markdown(r *Run, plots string) ([]byte, error) {
+	f := r.figures(r.N)
 	var b bytes.Buffer
 	err := parsed.Execute(&b, map[string]any{
-		"Run":       r,
-		"Command":   r.command(),
-		"CacheMiB":  r.CacheBytes >> 20,
-		"Entries":   thousands(fmt.Sprint(r.N)),
-		"Reps":      plural(r.Reps, "repetition"),
-		"Took":      r.Took.Round(time.Second).String(),
-		"NotAsThen": r.N != earlierN,
-		"Ratios":    r.ratioTable(f),
-		"Verdicts":  r.verdictTable(f),
-		"Counts":    r.countTable(f),
-		"Figures":   r.figureTable(f, rows),
-		"Memory":    r.figureTable(f, memory),
-		"Losses":    r.losses(f),
-		"Wrongs":    r.wrongs(),
-		"Failures":  r.failures(),
+		"Run":        r,
+		"Command":    r.command(),
+		"CacheMiB":   r.CacheBytes >> 20,
+		"Entries":    thousands(fmt.Sprint(r.N)),
+		"Reps":       plural(r.Reps, "repetition"),
+		"Took":       r.Took.Round(time.Second).String(),
+		"NotAsThen":  r.N != earlierN,
+		"Plots":      plots,
+		"Ratios":     r.ratioTable(f),
+		"Reach":      r.reachTable(f),
+		"Datastores": r.datastoreTable(f),
+		"Counts":     r.figureTable(f, counts),
+		"Figures":    r.figureTable(f, slices.Concat(rows, datastores)),
+		"Cores":      r.coreTable(f),
+		"Scales":     r.scaleTable(),
+		"Memory":     r.figureTable(f, memory),
+		"Losses":     r.losses(f),
+		"Wrongs":     r.wrongs(),
+		"Failures":   r.failures(),
 	})
 	return b.Bytes(), err
 }
 
-// command is what was run, without where its output went.
+// command is what measures it all again.
 func (r *Run) command() string {
-	return fmt.Sprintf("go run . -n %d -reps %d -o ../../BENCHMARKS.md", r.N, r.Reps)
+	args := fmt.Sprintf("-n %d -reps %d", r.N, r.Reps)
+	if len(r.Sizes) > 0 {
+		args += " -scaling " + strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Sizes), " ", ","), "[]")
+	}
+	if r.peer(doltOwn).Name == "" {
+		return "cd bench/peers && go run . " + args + " -o ../../BENCHMARKS.md -plots ../../docs/bench"
+	}
+	return "cd bench/peers/all && CGO_ENABLED=1 go run -tags pebblegozstd . " + args + " -o ../../../BENCHMARKS.md -plots ../../../docs/bench"
 }
 
 func (r *Run) failures() []Cell {

@@ -25,12 +25,12 @@ func sample() *Run {
 func (r *Run) add(name string, rep int, load, get float64) {
 	noise := 1 + 0.1*float64(rep-1)
 	r.Cells = append(r.Cells,
-		Cell{Peer: name, Workload: "sorted", Rep: rep, Result: cell.Result{
+		Cell{Peer: name, Workload: "sorted", N: r.N, Rep: rep, Result: cell.Result{
 			Figures: map[string]float64{"sorted": load * noise},
 			Digests: map[string]string{"loaded": "d"},
 			Roots:   map[string]string{"loaded": "r-" + name},
 		}},
-		Cell{Peer: name, Workload: "get", Rep: rep, Result: cell.Result{
+		Cell{Peer: name, Workload: "get", N: r.N, Rep: rep, Result: cell.Result{
 			Figures: map[string]float64{"get": get * noise},
 			Digests: map[string]string{"got": "g"},
 		}})
@@ -40,7 +40,7 @@ func ratioOf(t *testing.T, r *Run, id string) float64 {
 	t.Helper()
 	for _, w := range rows {
 		if w.id == id {
-			x, ok := r.figures().ratio(w, "engine", r.base())
+			x, ok := r.figures(r.N).ratio(w, "engine", r.base())
 			if !ok {
 				t.Fatalf("%s has no ratio", id)
 			}
@@ -61,7 +61,7 @@ func TestT2BetterIsAboveOne(t *testing.T) {
 	if err := r.Err(); err != nil {
 		t.Errorf("%v", err)
 	}
-	if l := r.losses(r.figures()); len(l) > 0 {
+	if l := r.losses(r.figures(r.N)); len(l) > 0 {
 		t.Errorf("lost: %q", l)
 	}
 }
@@ -73,14 +73,14 @@ func TestT1WrongResultsHaveNoFigure(t *testing.T) {
 			c.Digests = map[string]string{"got": "something else"}
 		}
 	}
-	f := r.figures()
+	f := r.figures(r.N)
 	if v, ok := f["get"]["engine"]; ok {
 		t.Errorf("T1 violated: wrong reads have the figure %v", v)
 	}
 	if _, ok := f["sorted"]["engine"]; !ok {
 		t.Error("what was right is dropped too")
 	}
-	b, err := Markdown(r)
+	b, err := Markdown(r, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestABusyMachineIsSaid(t *testing.T) {
 	for load, want := range map[string]bool{"": false, "0.30": false, "7.10": true} {
 		r := sample()
 		r.Machine.Load = load
-		b, err := Markdown(r)
+		b, err := Markdown(r, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,13 +141,46 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-func TestEarlierRatios(t *testing.T) {
+// TestReach: what is to be reached moves with the figure it is measured by.
+func TestReach(t *testing.T) {
+	r := sample()
 	for _, w := range rows {
-		if w.id == "diff.1" && math.Abs(w.bestDolt()-149570/10.5) > 1 {
-			t.Errorf("Dolt's best ratio at diff.1: %v", w.bestDolt())
+		want, ok := w.target(r.figures(r.N))
+		switch {
+		case w.id == "sorted" && (!ok || math.Abs(want-1000*2200/1455.) > 1e-6):
+			t.Errorf("1.51 times raw Pebble's 1,000 is %v, %v", want, ok)
+		case w.id == "get" && (!ok || math.Abs(want-4e-6*1.2/3.2) > 1e-12):
+			t.Errorf("0.375 of raw Pebble's 4 µs is %v, %v", want, ok)
+		case w.id == "batched" && ok:
+			t.Error("something is to be reached by a store that is not there")
 		}
-		if w.then.reach != 0 && w.of(w.then.reach) < w.bestDolt() {
-			t.Errorf("%s: less is to be reached than Dolt has", w.id)
+		if w.reach.peer != "" && w.better(w.reach.figure, w.reach.was) < 0.5 {
+			t.Errorf("%s: to be half as good as %s is nothing to reach", w.id, w.reach.peer)
 		}
+	}
+	lines := r.reachTable(r.figures(r.N)).lines
+	if len(lines) != 2 || !strings.Contains(lines[0][5], "yes, 1.32") || !strings.Contains(lines[1][5], "**no**, 0.75") {
+		t.Errorf("verdicts: %q", lines)
+	}
+}
+
+func TestLossesAreTold(t *testing.T) {
+	r := sample()
+	r.Peers[0].Ours, r.Peers[1].Ours = true, false
+	if l := r.losses(r.figures(r.N)); len(l) != 2 || !strings.Contains(l[0], "than raw Pebble, engine is 2.00 × as fast") {
+		t.Errorf("lost: %q", l)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	a, b := sample(), sample()
+	b.Peers = append(b.Peers, Peer{Name: "another"})
+	b.Sizes = []int{10}
+	if err := a.Merge(b); err != nil || len(a.Cells) != 24 || len(a.Peers) != 3 || a.Parts != 2 || len(a.Sizes) != 1 {
+		t.Errorf("%v: %d cells, %d peers, %d parts", err, len(a.Cells), len(a.Peers), a.Parts)
+	}
+	b.N++
+	if a.Merge(b) == nil {
+		t.Error("runs of different sizes go together")
 	}
 }

@@ -15,6 +15,8 @@ import (
 // Run is all that was measured at once, and where.
 type Run struct {
 	N, Reps    int
+	Sizes      []int // of the scaling workloads
+	Parts      int   // runs that this one was put together of, if several
 	Seed       uint64
 	CacheBytes int64
 	Args       []string
@@ -42,10 +44,14 @@ func DescribePeer(p peer.Peer) Peer {
 // Cell is one process's result.
 type Cell struct {
 	Peer, Workload string
+	N              int // entries in the store
 	Rep            int
 	cell.Result
 	Failure string // why there is none
 }
+
+// name is the same for the repetitions of a cell.
+func (c Cell) name() string { return fmt.Sprintf("%s on %s, %d", c.Workload, c.Peer, c.N) }
 
 // Brief is the result in a few words.
 func (c Cell) Brief() string {
@@ -56,12 +62,50 @@ func (c Cell) Brief() string {
 		return "–"
 	}
 	var words []string
-	for _, r := range rows {
+	for _, r := range slices.Concat(rows, datastores, scales) {
 		if v, ok := c.Figures[r.id]; ok && r.brief {
 			words = append(words, fmt.Sprintf("%s %s %s", r.id, r.format(v), r.unit))
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// Merge adds what another run measured on the same data.
+func (r *Run) Merge(other *Run) error {
+	if r.N != other.N || r.Seed != other.Seed || r.CacheBytes != other.CacheBytes {
+		return fmt.Errorf("report: runs of %d entries, seed %d, cache %d and of %d, %d, %d do not go together",
+			r.N, r.Seed, r.CacheBytes, other.N, other.Seed, other.CacheBytes)
+	}
+	for _, p := range other.Peers {
+		if r.peer(p.Name).Name == "" {
+			r.Peers = append(r.Peers, p)
+		}
+	}
+	for _, n := range other.Sizes {
+		if !slices.Contains(r.Sizes, n) {
+			r.Sizes = append(r.Sizes, n)
+		}
+	}
+	slices.Sort(r.Sizes)
+	r.Cells = append(r.Cells, other.Cells...)
+	r.Reps = max(r.Reps, other.Reps)
+	r.Took += other.Took
+	r.Parts = max(r.Parts, 1) + max(other.Parts, 1)
+	if !r.Machine.Busy() {
+		r.Machine.Load = other.Machine.Load
+	}
+	return nil
+}
+
+// Order puts the peers in the order of their names in a list. Others come last.
+func (r *Run) Order(names []string) {
+	place := func(p Peer) int {
+		if i := slices.Index(names, p.Name); i >= 0 {
+			return i
+		}
+		return len(names)
+	}
+	slices.SortStableFunc(r.Peers, func(a, b Peer) int { return place(a) - place(b) })
 }
 
 // Err tells of failed cells and of wrong results.
@@ -95,12 +139,12 @@ func (r *Run) wrongs() []wrong {
 	right := map[string]string{}
 	for _, c := range r.byPeer() {
 		for _, name := range slices.Sorted(maps.Keys(c.Digests)) {
-			if !agrees(right, "digest "+name, c.Digests[name]) {
+			if !agrees(right, fmt.Sprint("digest ", c.N, name), c.Digests[name]) {
 				found = append(found, wrong{c, "the digest of " + name})
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(c.Roots)) {
-			if !agrees(right, "root "+r.peer(c.Peer).Format+" "+name, c.Roots[name]) {
+			if !agrees(right, fmt.Sprint("root ", c.N, r.peer(c.Peer).Format, name), c.Roots[name]) {
 				found = append(found, wrong{c, "the root of " + name})
 			}
 		}

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
 )
 
 // table is a Markdown table: a heading and lines of cells.
@@ -13,7 +15,11 @@ type table struct {
 
 const nothing = "–"
 
+// String is empty for a table without lines.
 func (t *table) String() string {
+	if len(t.lines) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
 	line(t.head)
@@ -29,34 +35,6 @@ func (t *table) String() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// base is the peer that the others are set in relation to.
-func (r *Run) base() string { return r.Peers[0].Name }
-
-// ratioTable has every row by ratio to the base, and earlier runs' beside it.
-func (r *Run) ratioTable(f figures) *table {
-	t := &table{head: []string{"× raw Pebble"}}
-	for _, p := range r.Peers[1:] {
-		t.head = append(t.head, p.Name)
-	}
-	t.head = append(t.head, "Dolt, own store †", "Dolt, in memory †")
-	for _, w := range rows {
-		if f[w.id] == nil {
-			continue
-		}
-		line := []string{w.name}
-		for _, p := range r.Peers[1:] {
-			x, ok := f.ratio(w, p.Name, r.base())
-			line = append(line, orNothing(x, ok))
-		}
-		for _, then := range []float64{w.then.doltOwn, w.then.doltMemory} {
-			x := w.of(then)
-			line = append(line, orNothing(x, x > 0))
-		}
-		t.lines = append(t.lines, line)
-	}
-	return t
-}
-
 func orNothing(v float64, ok bool) string {
 	if !ok {
 		return nothing
@@ -64,78 +42,103 @@ func orNothing(v float64, ok bool) string {
 	return number(v)
 }
 
-// ours is the peer of ours that stands for it in a row: the first with a ratio.
-func (r *Run) ours(f figures, w row) (name string, ratio float64, ok bool) {
-	for _, p := range r.Peers {
-		if !p.Ours {
-			continue
+// base is the peer that the others are set in relation to.
+func (r *Run) base() string { return r.Peers[0].Name }
+
+// ratioTable has every row by ratio to the base.
+func (r *Run) ratioTable(f figures) *table {
+	t := &table{head: []string{"× " + r.base()}}
+	for _, p := range r.Peers[1:] {
+		t.head = append(t.head, p.Name)
+	}
+	for _, w := range rows {
+		line, any := []string{w.name}, false
+		for _, p := range r.Peers[1:] {
+			x, ok := f.ratio(w, p.Name, r.base())
+			line, any = append(line, orNothing(x, ok)), any || ok
 		}
-		if ratio, ok := f.ratio(w, p.Name, r.base()); ok {
-			return p.Name, ratio, true
+		if any {
+			t.lines = append(t.lines, line)
+		}
+	}
+	return t
+}
+
+// ours is the peer of ours that stands for it in a row: the first with a figure.
+func (r *Run) ours(f figures, w row) (name string, figure float64, ok bool) {
+	for _, p := range r.Peers {
+		if v, ok := f[w.id][p.Name]; ok && p.Ours {
+			return p.Name, v.mid, true
 		}
 	}
 	return "", 0, false
 }
 
-// bestDolt is the better of Dolt's earlier ratios; 0: none.
-func (w row) bestDolt() float64 { return max(w.of(w.then.doltOwn), w.of(w.then.doltMemory)) }
-
-// verdictTable sets our ratios beside Dolt's and the ones to be reached.
-func (r *Run) verdictTable(f figures) *table {
-	t := &table{head: []string{"× raw Pebble", "of", "ours", "Dolt, its better †", "not slower", "to reach †", "reached"}}
-	for _, w := range rows {
+// reachTable sets our figures beside the ones to be reached.
+func (r *Run) reachTable(f figures) *table {
+	t := &table{head: []string{"", "of", "ours", "to reach", "by", "reached"}}
+	for _, w := range append(append([]row{}, rows...), counts...) {
 		name, x, ok := r.ours(f, w)
-		if !ok || w.then.raw == 0 {
+		if !ok || w.reach.figure == 0 {
 			continue
 		}
-		dolt, reach := w.bestDolt(), w.of(w.then.reach)
-		t.lines = append(t.lines, []string{
-			w.name, name, number(x),
-			orNothing(dolt, dolt > 0), verdict(x, dolt), orNothing(reach, reach > 0), verdict(x, reach),
-		})
-	}
-	return t
-}
-
-// verdict says whether a ratio is at least another, and how far off it is when
-// not.
-func verdict(x, want float64) string {
-	switch {
-	case want == 0:
-		return nothing
-	case x >= want:
-		return "yes"
-	}
-	return fmt.Sprintf("**no**, %s of it", number(x/want))
-}
-
-// countTable has what hardly depends on the machine.
-func (r *Run) countTable(f figures) *table {
-	t := &table{head: []string{""}}
-	for _, p := range r.Peers {
-		t.head = append(t.head, p.Name)
-	}
-	t.head = append(t.head, "Dolt †", "to reach †")
-	for _, w := range counts {
-		if f[w.id] == nil {
-			continue
+		want, ok := w.target(f)
+		line := []string{w.label(), name, w.format(x), orNothing(want*w.scale, ok), w.measuredBy(), nothing}
+		if ok {
+			line[len(line)-1] = verdict(w.better(x, want))
 		}
-		line := []string{w.label()}
-		for _, p := range r.Peers {
-			v, ok := f[w.id][p.Name]
-			line = append(line, orNothing(v.mid*w.scale, ok))
-		}
-		line = append(line, orNothing(w.then.doltOwn, w.then.doltOwn > 0), orNothing(w.then.reach, w.then.reach > 0))
 		t.lines = append(t.lines, line)
 	}
 	return t
 }
 
-func (w row) label() string {
-	if w.unit == "" {
-		return w.name
+// measuredBy says what a figure to be reached is made of.
+func (r row) measuredBy() string {
+	if r.reach.peer == "" {
+		return "itself"
 	}
-	return w.name + ", " + w.unit
+	by := fmt.Sprintf("%s × %s", number(r.reach.figure/r.reach.was), r.reach.peer)
+	if r.reach.row != "" {
+		by += " in " + r.reach.row
+	}
+	return by
+}
+
+// verdict says whether it is reached, and how far off it is when not.
+func verdict(x float64) string {
+	if x >= 1 {
+		return "yes, " + number(x) + " × as good"
+	}
+	return "**no**, " + number(x) + " of it"
+}
+
+// datastoreTable sets prollyds beside the other datastores.
+func (r *Run) datastoreTable(f figures) *table {
+	t := &table{head: []string{"prollyds is so much faster than"}}
+	var others []string
+	for _, p := range r.Peers {
+		if _, ok := f["ds.small.get"][p.Name]; ok && !p.Ours {
+			others = append(others, p.Name)
+		}
+	}
+	t.head = append(append(t.head, others...), "to reach", "reached")
+	for _, w := range datastores {
+		line, any := []string{w.name}, false
+		for _, other := range others {
+			x, ok := f.direct(w, "prollyds", other)
+			line, any = append(line, orNothing(x, ok)), any || ok
+		}
+		if !any {
+			continue
+		}
+		x, ok := f.direct(w, "prollyds", goDsPebble)
+		line = append(line, number(1/w.reach.figure), nothing)
+		if ok {
+			line[len(line)-1] = verdict(x * w.reach.figure)
+		}
+		t.lines = append(t.lines, line)
+	}
+	return t
 }
 
 // figureTable has medians and, in brackets, the lowest and highest.
@@ -167,4 +170,55 @@ func (w row) withSpread(v spread) string {
 		return w.format(v.mid)
 	}
 	return fmt.Sprintf("%s (%s–%s)", w.format(v.mid), w.format(v.low), w.format(v.high))
+}
+
+// coreTable has what the second core gives.
+func (r *Run) coreTable(f figures) *table {
+	t := &table{head: []string{""}}
+	for _, n := range cell.Cores {
+		t.head = append(t.head, fmt.Sprintf("GOMAXPROCS %d", n))
+	}
+	t.head = append(t.head, "speedup")
+	for _, w := range cores {
+		for _, p := range r.Peers {
+			line := []string{w.label() + ": " + p.Name}
+			var first, last float64
+			for _, n := range cell.Cores {
+				v, ok := f[w.on(n)][p.Name]
+				line = append(line, orNothing(v.mid*w.scale, ok))
+				if first == 0 {
+					first = v.mid
+				}
+				last = v.mid
+			}
+			if first > 0 && last > 0 {
+				t.lines = append(t.lines, append(line, number(w.better(last, first))))
+			}
+		}
+	}
+	return t
+}
+
+// on is the id of a row's figure with a number of cores.
+func (w row) on(cores int) string { return fmt.Sprintf("%s.%d", w.id, cores) }
+
+// scaleTable has figures by size.
+func (r *Run) scaleTable() *table {
+	t := &table{head: []string{""}}
+	for _, n := range r.Sizes {
+		t.head = append(t.head, thousands(fmt.Sprint(n)))
+	}
+	for _, w := range scales {
+		for _, p := range r.Peers {
+			line, any := []string{w.label() + ": " + p.Name}, false
+			for _, n := range r.Sizes {
+				v, ok := r.figures(n)[w.id][p.Name]
+				line, any = append(line, orNothing(v.mid*w.scale, ok)), any || ok
+			}
+			if any {
+				t.lines = append(t.lines, line)
+			}
+		}
+	}
+	return t
 }

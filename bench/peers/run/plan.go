@@ -32,6 +32,10 @@ type plan struct {
 	profiles  string
 	peers     []peer.Peer
 	workloads []cell.Workload
+	sizes     []int  // of the scaling workloads; none: they do not run
+	raw       string // where results are kept while it runs; empty: nowhere
+
+	onlyScaling bool
 
 	exe  string
 	root string // a temporary directory in dir
@@ -73,42 +77,62 @@ func (p *plan) run(ctx context.Context, args []string) (_ *report.Run, err error
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(p.root)) }()
 	p.out = &report.Run{
-		N: p.n, Reps: p.reps, Seed: p.seed, CacheBytes: p.cacheMiB << 20, Args: args,
+		N: p.n, Reps: p.reps, Sizes: p.sizes, Seed: p.seed, CacheBytes: p.cacheMiB << 20, Args: args,
 		Machine: report.ThisMachine(p.root),
 	}
 	for _, x := range p.peers {
 		p.out.Peers = append(p.out.Peers, report.DescribePeer(x))
 	}
 	begin := time.Now()
+	defer func() { p.out.Took = time.Since(begin) }()
 	for rep := range p.reps {
-		for i, w := range p.workloads {
-			for j := range p.peers {
-				x := p.peers[(j+i+rep)%len(p.peers)]
-				if x.MaxReps > 0 && rep >= x.MaxReps {
-					continue
-				}
-				if err := p.cell(ctx, rep, w, x); err != nil {
-					return nil, err
-				}
+		if !p.onlyScaling {
+			if err := p.round(ctx, rep, p.n, p.workloads, false); err != nil {
+				return nil, err
+			}
+		}
+		for _, n := range p.sizes {
+			if err := p.round(ctx, rep, n, cell.Scaling(), true); err != nil {
+				return nil, err
 			}
 		}
 	}
-	p.out.Took = time.Since(begin)
 	return p.out, nil
+}
+
+// round goes once through workloads with stores of n entries.
+func (p *plan) round(ctx context.Context, rep, n int, workloads []cell.Workload, scaling bool) error {
+	for i, w := range workloads {
+		for j := range p.peers {
+			x := p.peers[(j+i+rep)%len(p.peers)]
+			if x.MaxReps > 0 && rep >= x.MaxReps || scaling && !x.Scales {
+				continue
+			}
+			if err := p.cell(ctx, rep, n, w, x); err != nil {
+				return err
+			}
+		}
+		if p.raw != "" {
+			if err := writeJSON(p.raw, p.out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // cell measures one cell. What goes wrong in it is part of the result; an error
 // ends the run.
-func (p *plan) cell(ctx context.Context, rep int, w cell.Workload, x peer.Peer) error {
+func (p *plan) cell(ctx context.Context, rep, n int, w cell.Workload, x peer.Peer) error {
 	start := time.Now()
-	c := report.Cell{Peer: x.Name, Workload: w.Name, Rep: rep}
-	fixture := filepath.Join(p.root, "fixture-"+strings.ReplaceAll(x.Name, " ", "-"))
+	c := report.Cell{Peer: x.Name, Workload: w.Name, N: n, Rep: rep}
+	fixture := filepath.Join(p.root, "fixture-"+fileName(x.Name))
 	dir, err := p.ground(w, fixture)
 	if err != nil {
 		return err
 	}
 	r, err := p.process(ctx, cell.Spec{
-		Peer: x.Name, Workload: w.Name, N: p.n, Seed: p.seed, CacheBytes: p.cacheMiB << 20,
+		Peer: x.Name, Workload: w.Name, N: n, Seed: p.seed, CacheBytes: p.cacheMiB << 20,
 		Dir: dir, Profile: p.profile(rep, w, x),
 	})
 	if ctx.Err() != nil {
@@ -125,9 +149,12 @@ func (p *plan) cell(ctx context.Context, rep int, w cell.Workload, x peer.Peer) 
 		}
 	}
 	p.out.Cells = append(p.out.Cells, c)
-	fmt.Fprintf(os.Stderr, "%d/%d %-8s %-14s %6.1f s  %s\n", rep+1, p.reps, w.Name, x.Name, time.Since(start).Seconds(), c.Brief())
+	fmt.Fprintf(os.Stderr, "%d/%d %-8s %-15s %8d %6.1f s  %s\n", rep+1, p.reps, w.Name, x.Name, n, time.Since(start).Seconds(), c.Brief())
 	return nil
 }
+
+// fileName is a peer's name as part of a file's.
+func fileName(name string) string { return strings.NewReplacer(" ", "-", ",", "").Replace(name) }
 
 // ground prepares the directory that a workload starts from.
 func (p *plan) ground(w cell.Workload, fixture string) (dir string, err error) {
@@ -150,7 +177,7 @@ func (p *plan) profile(rep int, w cell.Workload, x peer.Peer) string {
 	if p.profiles == "" {
 		return ""
 	}
-	name := fmt.Sprintf("%s-%s-%d.pprof", strings.ReplaceAll(x.Name, " ", "-"), w.Name, rep+1)
+	name := fmt.Sprintf("%s-%s-%d.pprof", fileName(x.Name), w.Name, rep+1)
 	return filepath.Join(p.profiles, name)
 }
 

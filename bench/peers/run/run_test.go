@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func TestC1EveryCellRunsAndAgrees(t *testing.T) {
 	dir := t.TempDir()
 	page, raw := filepath.Join(dir, "page.md"), filepath.Join(dir, "raw.json")
-	args := []string{"-n", "300", "-reps", "1", "-dir", dir, "-o", page, "-json", raw}
+	args := []string{"-n", "300", "-reps", "1", "-dir", dir, "-o", page, "-json", raw, "-scaling", "200,400", "-plots", filepath.Join(dir, "plots")}
 	if err := Command(t.Context(), args, new(bytes.Buffer)); err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +50,17 @@ func TestC1EveryCellRunsAndAgrees(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 
-	var again bytes.Buffer
-	if err := Command(t.Context(), []string{"-from", raw}, &again); err != nil {
+	again := filepath.Join(dir, "again.md")
+	if err := Command(t.Context(), []string{"-from", raw, "-o", again, "-plots", filepath.Join(dir, "plots")}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(again.Bytes(), text) {
-		t.Error("the report made of the results is another")
+	if b, err := os.ReadFile(again); err != nil || !bytes.Equal(b, text) {
+		t.Errorf("the report made of the results is another: %v", err)
+	}
+	for _, name := range []string{"ratios.svg", "scaling.svg", "cores.svg"} {
+		if info, err := os.Stat(filepath.Join(dir, "plots", name)); err != nil || info.Size() < 1000 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	everyWorkloadHasFigures(t, raw)
 }
@@ -77,12 +82,18 @@ func everyWorkloadHasFigures(t *testing.T, raw string) {
 			ours[c.Workload] += len(c.Figures)
 		}
 	}
-	for _, w := range cell.All() {
+	for _, w := range append(cell.All(), cell.Scaling()...) {
 		if ours[w.Name] == 0 {
 			t.Errorf("C1 violated: no figure of ours from %s", w.Name)
 		}
 	}
-	if n := len(peer.All()) * len(cell.All()); len(run.Cells) != n {
+	n := len(peer.All()) * len(cell.All())
+	for _, p := range peer.All() {
+		if p.Scales {
+			n += 2 * len(cell.Scaling())
+		}
+	}
+	if len(run.Cells) != n {
 		t.Errorf("C1 violated: %d cells, not %d", len(run.Cells), n)
 	}
 }
@@ -101,7 +112,7 @@ func TestC2FailureIsAnError(t *testing.T) {
 
 func TestBadFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-n", "0"}, {"-reps", "0"}, {"-peers", "nobody"}, {"-workloads", "sleep"}, {"more"}, {"-cell", "{"},
+		{"-n", "0"}, {"-reps", "0"}, {"-peers", "nobody"}, {"-workloads", "sleep"}, {"-scaling", "x"}, {"-from", "nowhere"}, {"more"}, {"-cell", "{"},
 	} {
 		if err := Command(t.Context(), args, new(bytes.Buffer)); err == nil {
 			t.Errorf("%q: no error", args)

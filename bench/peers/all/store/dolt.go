@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync/atomic"
 
 	"github.com/dolthub/dolt/go/store/chunks"
@@ -33,6 +34,7 @@ var doltOwn = peer.Peer{
 	Module: doltModule,
 	Format: doltFormat,
 	Syncs:  true,
+	Scales: true,
 	Open: func(ctx context.Context, dir string, _ peer.Options) (peer.Store, error) {
 		cs, err := nbs.NewLocalJournalingStore(ctx, constants.FormatDoltString, dir, nbs.NewUnlimitedMemQuotaProvider(), false, nil)
 		if err != nil {
@@ -118,16 +120,15 @@ func tuple(ctx context.Context, b *val.TupleBuilder, p pool.BuffPool, bytes []by
 type tuples struct {
 	b    *val.TupleBuilder
 	p    pool.BuffPool
-	left []dataset.Entry
+	next func() (dataset.Entry, bool)
 	err  error
 }
 
 func (t *tuples) Next(ctx context.Context) (k, v val.Tuple) {
-	if len(t.left) == 0 || t.err != nil {
+	e, ok := t.next()
+	if !ok || t.err != nil {
 		return nil, nil
 	}
-	e := t.left[0]
-	t.left = t.left[1:]
 	if k, t.err = tuple(ctx, t.b, t.p, e.Key); t.err != nil {
 		return nil, nil
 	}
@@ -138,7 +139,22 @@ func (t *tuples) Next(ctx context.Context) (k, v val.Tuple) {
 }
 
 func (s *doltStore) LoadSorted(ctx context.Context, entries []dataset.Entry) ([]byte, error) {
-	rows := &tuples{b: s.key, p: s.ns.Pool(), left: entries}
+	return s.build(ctx, func() (e dataset.Entry, ok bool) {
+		if len(entries) > 0 {
+			e, entries, ok = entries[0], entries[1:], true
+		}
+		return e, ok
+	})
+}
+
+func (s *doltStore) LoadStream(ctx context.Context, sorted iter.Seq[dataset.Entry]) ([]byte, error) {
+	next, stop := iter.Pull(sorted)
+	defer stop()
+	return s.build(ctx, next)
+}
+
+func (s *doltStore) build(ctx context.Context, next func() (dataset.Entry, bool)) ([]byte, error) {
+	rows := &tuples{b: s.key, p: s.ns.Pool(), next: next}
 	m, err := prolly.NewMapFromTupleIter(ctx, s.ns, s.desc, s.desc, rows)
 	if err := errors.Join(err, rows.err); err != nil {
 		return nil, err
