@@ -156,7 +156,7 @@ func (e *env) diskBytes() (n int64, err error) {
 			return nil
 		}
 		if err == nil {
-			n += info.Size()
+			n += allocated(info)
 		}
 		return err
 	})

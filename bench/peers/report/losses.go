@@ -15,7 +15,7 @@ func (r *Run) losses(f figures) []string {
 		}
 		var ahead []string
 		for _, p := range r.Peers {
-			if x, ok := f.direct(w, p.Name, name); ok && !p.Ours && x > 1 {
+			if x, ok := f.direct(w, p.Name, name); ok && !p.Ours && x > 1.005 {
 				ahead = append(ahead, fmt.Sprintf("%s is %s × as fast", p.Name, number(x)))
 			}
 		}

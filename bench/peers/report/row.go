@@ -80,7 +80,7 @@ var rows = []row{
 		reach: reach{15, doltMemory, 49, ""}},
 	{id: "open", name: "open, and the first get", unit: "ms", scale: milli, brief: true,
 		reach: reach{25, rawPebble, 16, ""}},
-	{id: "collect", name: "garbage collection of that, all but the last root", unit: "s", scale: 1, brief: true},
+	{id: "collect", name: "garbage collection after an unsorted load, the last root stays", unit: "s", scale: 1, brief: true},
 }
 
 // counts hardly depend on the machine.
