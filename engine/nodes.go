@@ -26,7 +26,7 @@ type nodeStore struct {
 	closed *atomic.Bool
 	n      *counters
 	old    superseded
-	again  sync.Map // by hash: pendingNode, of a store that may not be written to
+	again  sync.Map // by hash: *prolly.Node, of a store that may not be written to
 }
 
 // nodeOverhead is about what a cached node takes beside its block.
@@ -97,7 +97,7 @@ func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*prolly.Node, error) {
 	stored, err := s.store.ReadNode(ctx, h, at)
 	if n, ok := s.again.Load(h); ok && errors.Is(err, kv.ErrNotFound) {
-		return n.(pendingNode).decode()
+		return n.(*prolly.Node), nil
 	}
 	if err != nil {
 		return nil, storeError("read node "+h.String(), err)
@@ -112,7 +112,7 @@ func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*pro
 }
 
 // remember keeps nodes that the store lacks and must not be given.
-func (s *nodeStore) remember(nodes map[codec.Hash]pendingNode) {
+func (s *nodeStore) remember(nodes map[codec.Hash]*prolly.Node) {
 	for h, n := range nodes {
 		s.again.Store(h, n)
 	}

@@ -185,5 +185,13 @@ func (e *Engine) Tree(ctx context.Context, root cid.Cid) (*Snapshot, error) {
 		return nil, err
 	}
 	st := &state{trees: [roots]prolly.Tree{t.tree, prolly.Empty(e.nodes)}}
-	return e.newSnapshot(e.pins.add(st), st.trees, e.guard(e.nodes)), nil
+	p := e.pins.add(st)
+	if t.commit == nil && t.tree.Addr().Hash != codec.EmptyRoot {
+		// The cache may know a tree that a branch has left behind unwritten.
+		if _, err := e.nodes.fetch(ctx, t.tree.Addr()); err != nil {
+			e.pins.remove(p)
+			return nil, err
+		}
+	}
+	return e.newSnapshot(p, st.trees, e.guard(e.nodes)), nil
 }

@@ -30,20 +30,14 @@ type writer struct {
 
 	mu      sync.RWMutex
 	batch   kv.Batch
-	pending map[codec.Hash]pendingNode // not committed yet
-	hints   []kv.Hint                  // scratch
-	old     []codec.Hash               // nodes that the trees written have no place for
-}
-
-// pendingNode is a node that no reader of the store can find yet.
-type pendingNode struct {
-	block []byte
-	hints []prolly.Hint
+	pending map[codec.Hash]*prolly.Node // not committed yet, so that no reader of the store finds them
+	hints   []kv.Hint                   // scratch
+	old     []codec.Hash                // nodes that the trees written have no place for
 }
 
 // newWriter returns a writer whose nodes are as durable as its last batch.
 func (e *Engine) newWriter() *writer {
-	return &writer{nodes: e.nodes, memory: e.o.ReadOnly, pending: map[codec.Hash]pendingNode{}}
+	return &writer{nodes: e.nodes, memory: e.o.ReadOnly, pending: map[codec.Hash]*prolly.Node{}}
 }
 
 // newFoldWriter returns a writer whose nodes are put behind if the store can.
@@ -55,20 +49,32 @@ func (e *Engine) newFoldWriter() *writer {
 
 // WriteNode implements prolly.NodeStore.
 func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
+	block = bytes.Clone(block)
+	n, err := prolly.NewNode(block, append([]prolly.Hint(nil), children...))
+	if err != nil {
+		return prolly.Hint{}, fmt.Errorf("engine: node to be written: %w", err)
+	}
+	at, err := w.put(ctx, h, n, children)
+	if err == nil && !w.memory && (!w.bulk || n.Level() > 0) {
+		w.nodes.cache.Set(h, n) // its content is right, whatever becomes of the batch
+	}
+	return prolly.Hint(at), err
+}
+
+// put gives a node to the batch.
+func (w *writer) put(ctx context.Context, h codec.Hash, n *prolly.Node, children []prolly.Hint) (at kv.Hint, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	block = bytes.Clone(block)
-	var at kv.Hint
-	if !w.memory {
-		var err error
-		if at, err = w.open().PutNode(h, block, w.storeHints(children)); err != nil {
-			return prolly.Hint{}, storeError("write node", err)
-		}
-		w.nodes.n.nodeWrites.Add(1)
-		w.nodes.n.nodeWriteBytes.Add(uint64(len(block)))
+	w.pending[h] = n
+	if w.memory {
+		return at, nil
 	}
-	w.pending[h] = pendingNode{block, append([]prolly.Hint(nil), children...)}
-	return prolly.Hint(at), w.flushFull(ctx)
+	if at, err = w.open().PutNode(h, n.Block(), w.storeHints(children)); err != nil {
+		return at, storeError("write node", err)
+	}
+	w.nodes.n.nodeWrites.Add(1)
+	w.nodes.n.nodeWriteBytes.Add(uint64(len(n.Block())))
+	return at, w.flushFull(ctx)
 }
 
 // storeHints brings hints into the store's terms; those of a node that is put
@@ -157,7 +163,7 @@ func (w *writer) finish(ctx context.Context) error {
 	return w.commit(ctx)
 }
 
-// commit commits the batch; its nodes are the cache's from then on.
+// commit commits the batch.
 func (w *writer) commit(ctx context.Context) error {
 	if w.batch == nil {
 		return nil
@@ -166,16 +172,6 @@ func (w *writer) commit(ctx context.Context) error {
 	w.batch = nil
 	if err := b.Commit(ctx); err != nil {
 		return storeError("commit", err)
-	}
-	for h, p := range w.pending {
-		if w.bulk && p.hints == nil {
-			continue
-		}
-		n, err := p.decode()
-		if err != nil {
-			return err
-		}
-		w.nodes.cache.Set(h, n)
 	}
 	clear(w.pending)
 	return nil
@@ -202,17 +198,9 @@ func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 	p, ok := w.pending[a.Hash]
 	w.mu.RUnlock()
 	if ok {
-		return p.decode()
+		return p, nil
 	}
 	return w.nodes.LoadNode(ctx, a)
-}
-
-func (p pendingNode) decode() (*prolly.Node, error) {
-	n, err := prolly.NewNode(p.block, p.hints)
-	if err != nil {
-		return nil, fmt.Errorf("engine: node just written: %w", err)
-	}
-	return n, nil
 }
 
 // ReadNode implements prolly.NodeStore.

@@ -67,8 +67,8 @@ func (s *items) appendFrom(o *items, j int) {
 
 // appendNode adds item j of a stored node. The key is built in a; the other bytes
 // are the node's.
-func (s *items) appendNode(a *arena, n *Node, j int) {
-	key := a.key(n, j)
+func (s *items) appendNode(k *keys, n *Node, j int) {
+	key := k.of(n, j)
 	if s.level == 0 {
 		s.leaf = append(s.leaf, leafEntry(n, j, key))
 		return
@@ -154,6 +154,58 @@ func (a *arena) clone(b []byte) []byte {
 func (a *arena) key(n *Node, j int) []byte {
 	b := a.alloc(n.KeyLen(j))
 	return n.AppendKey(b[:0], j)
+}
+
+// keys holds the keys of items in memory that is used again and again. They are
+// valid until the next reset or, for those that move, move.
+type keys struct {
+	buf, spare []byte
+}
+
+// keysTidy is at which size, in bytes, keys that are not needed are worth being
+// left behind.
+const keysTidy = 32 << 10
+
+// of builds the whole key of item j of a node.
+func (k *keys) of(n *Node, j int) []byte {
+	size := n.KeyLen(j)
+	if len(k.buf)+size > cap(k.buf) { // what is in use stays where it is
+		k.buf = make([]byte, 0, max(2*cap(k.buf), keysTidy, size))
+	}
+	at := len(k.buf)
+	k.buf = n.AppendKey(k.buf, j)
+	return k.buf[at:len(k.buf):len(k.buf)]
+}
+
+func (k *keys) reset() { k.buf = k.buf[:0] }
+
+// move leaves behind all keys but those of s.
+func (k *keys) move(s *items) {
+	need := 0
+	for i := range s.len() {
+		need += len(s.key(i))
+	}
+	if len(k.buf) < keysTidy || len(k.buf) < 4*need {
+		return
+	}
+	to := k.spare[:0]
+	if cap(to) < need {
+		to = make([]byte, 0, max(need, keysTidy))
+	}
+	for i := range s.len() {
+		at := len(to)
+		to = append(to, s.key(i)...)
+		s.setKey(i, to[at:len(to):len(to)])
+	}
+	k.buf, k.spare = to, k.buf
+}
+
+func (s *items) setKey(i int, key []byte) {
+	if s.level == 0 {
+		s.leaf[i].Key = key
+		return
+	}
+	s.inner[i].Key = key
 }
 
 // set replaces item i by item j of o.

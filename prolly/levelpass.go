@@ -22,7 +22,8 @@ type levelPass struct {
 	ctx   context.Context
 	old   Tree
 	w     nodeWriter
-	arena arena
+	arena arena // what outlives the pass
+	keys  keys  // of items
 
 	level int
 	in    *levelEdits
@@ -261,9 +262,10 @@ func (p *levelPass) hints(n *Node) []Hint {
 func (p *levelPass) encode(r *rewrite) (child, error) {
 	s := &p.region.items
 	s.reset(p.level)
+	p.keys.reset()
 	n, e := r.at.node(), r.lo
 	for i := range n.Len() {
-		s.appendNode(&p.arena, n, i)
+		s.appendNode(&p.keys, n, i)
 		for ; e < r.hi; e++ {
 			c := bytes.Compare(p.in.key(e), s.key(i))
 			if c > 0 {
@@ -274,7 +276,9 @@ func (p *levelPass) encode(r *rewrite) (child, error) {
 			}
 		}
 	}
-	return p.w.write(s, 0, s.len())
+	c, err := p.w.write(s, 0, s.len())
+	c.Key = p.arena.clone(c.Key)
+	return c, err
 }
 
 // nodesFrom is a lower bound of the nodes from the one at c to the end of the

@@ -73,7 +73,7 @@ func (m *merger) takeOld(n *Node) {
 	if m.peek {
 		m.key, m.weight = n.AppendKey(m.key[:0], m.i), n.ItemWeight(m.i)
 	} else {
-		m.p.region.items.appendNode(&m.p.arena, n, m.i)
+		m.p.region.items.appendNode(&m.p.keys, n, m.i)
 		m.taken(m.i == 0)
 	}
 	m.i++

@@ -69,6 +69,9 @@ func (p *levelPass) release() bool {
 	}
 	p.ctx, p.old, p.w.ctx, p.w.ns = nil, Tree{}, nil, nil
 	p.arena = arena{}
+	if cap(p.keys.buf)+cap(p.keys.spare) > 8*keysTidy {
+		p.keys = keys{}
+	}
 	p.in, p.out, p.single = nil, nil, nil
 	p.cur, p.floor, p.first, p.end = cursor{}, cursor{}, cursor{}, cursor{}
 	clear(p.pending[:cap(p.pending)])

@@ -42,6 +42,7 @@ func (p *levelPass) doRegion(e int) (int, error) {
 	p.moved = true
 	r := &p.region
 	r.items.reset(p.level)
+	p.keys.reset()
 	r.begun = r.begun[:0]
 	r.gone, r.fresh = r.gone[:0], r.fresh[:0]
 	r.chunk.reset(!p.whole)
@@ -109,6 +110,7 @@ func (p *levelPass) gap(n int) error {
 				return err
 			}
 		}
+		c.Key = p.arena.clone(c.Key)
 		r.fresh = append(r.fresh, c)
 		lo = hi
 	}
@@ -116,6 +118,7 @@ func (p *levelPass) gap(n int) error {
 	r.items.drop(n)
 	r.begun = r.begun[:copy(r.begun, r.begun[n:])]
 	r.chunk.drop(n)
+	p.keys.move(&r.items)
 	p.weight += before - r.chunk.weight()
 	return nil
 }

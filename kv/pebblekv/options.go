@@ -86,7 +86,7 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 		ReadOnly:                    o.ReadOnly,
 		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       10,
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               256 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
