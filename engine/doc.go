@@ -14,7 +14,7 @@
 //	      │ layers: [takes writes] [frozen] … [frozen]         │
 //	      │ trees:  tree, side               ref: as stored    │
 //	      └────────────────────────────────────────────────────┘
-//	fold:   freeze ─► frozen layers applied to both trees, nodes written ─► one batch: last
+//	fold:   freeze ─► frozen layers applied to both trees, nodes put ─► one batch: last
 //	        nodes, ref swapped, log trimmed ─► next state
 //	commit: a fold whose batch also holds a commit block, which the ref then names
 //
@@ -32,13 +32,17 @@
 //	E1  A write is in the log before anyone sees it, and is seen from the moment
 //	    its call returns.
 //	E2  Log records of a branch are numbered without gaps; those up to ref.folded
-//	    are in the trees, so it does not matter whether they were trimmed.
+//	    are in the trees. Those up to the folded of its base, if it has one, may
+//	    be gone.
 //	E3  The trees of a state with its layers over them are the content of the
 //	    branch; a fold changes the state and not the content.
 //	E4  A state never changes, but for versions added to its first layer under
 //	    numbers above all that its readers look at.
 //	E5  Blocks are committed to the store before, or with, the ref or the record
-//	    that names them.
+//	    that names them. They are durable no later, but for nodes put behind by
+//	    folds: those the log leads to from the base of the ref, and whoever
+//	    opens the branch after a crash makes them again, and must arrive at
+//	    the trees that the ref and its commits name.
 //	E6  A block that is read is verified against its name. One that is missing
 //	    or damaged is an error, never ErrNotFound.
 //	E7  A transaction commits only if nothing that it read has changed since it
@@ -51,4 +55,8 @@
 //	    renamed is there under one of its names at any moment.
 //	E12 A history ends where a commit has no parents or where it was cut off,
 //	    which is said; a parent missing otherwise is an error.
+//	E13 A node is spared only if it was put after the last commit and the last
+//	    base of its branch, the branch has left it behind, and nothing pins
+//	    the branch or an unknown tree. Where the root of a tree is in the store,
+//	    so is all of the tree.
 package engine
