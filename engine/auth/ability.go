@@ -26,9 +26,10 @@ type Ability struct {
 	// Check refuses capabilities that are malformed; nil refuses none.
 	Check func(c Capability) error
 
-	// Derives refuses nb that go beyond what was delegated. The second has the
-	// fields of the first, overlaid with those that the delegation names. Nil
-	// asks that each field that the delegation names has the same value.
+	// Derives refuses nb that go beyond what was delegated; both are maps. The
+	// second has the fields of the first, overlaid with those that the
+	// delegation names. Nil asks that each field that the delegation names has
+	// the same value. A panic in it, or in Check, is a refusal.
 	Derives func(claimed, delegated datamodel.Node) error
 }
 
@@ -36,12 +37,7 @@ type Ability struct {
 // may be derived is not taken from there: the library of this version compares
 // a claim with itself. Set Derives for anything but equality.
 func AbilityOf[C any](p validator.CapabilityParser[C]) Ability {
-	return Ability{Can: p.Can(), Check: func(c Capability) (err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("%v", r)
-			}
-		}()
+	return Ability{Can: p.Can(), Check: func(c Capability) error {
 		if _, bad := p.Match(validator.NewSource(c.ucan(), nil)); bad != nil {
 			return fmt.Errorf("%s", bad.Error())
 		}
@@ -77,12 +73,35 @@ func (a Ability) derive(claimed, delegated Capability) (Capability, error) {
 	if derives == nil {
 		derives = sameFields
 	}
-	if delegated.Nb != nil && delegated.Nb.Length() > 0 {
-		if err := derives(claimed.Nb, up.Nb); err != nil {
-			return Capability{}, err
-		}
+	if delegated.Nb == nil || delegated.Nb.Length() == 0 {
+		return up, nil
 	}
-	return up, nil
+	nb := claimed.Nb
+	if nb == nil {
+		nb = noFields
+	}
+	return up, guarded(func() error { return derives(nb, up.Nb) })
+}
+
+var noFields, _ = qp.BuildMap(basicnode.Prototype.Any, 0, func(datamodel.MapAssembler) {})
+
+// check holds a claim to the ability's form.
+func (a Ability) check(c Capability) error {
+	if a.Check == nil {
+		return nil
+	}
+	return guarded(func() error { return a.Check(c) })
+}
+
+// guarded turns a panic into an error: rules run on goroutines of the library,
+// where it would end the process.
+func guarded(rule func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("rule: %v", r)
+		}
+	}()
+	return rule()
 }
 
 // sameFields refuses a claim that differs in a field.
@@ -96,11 +115,8 @@ func sameFields(claimed, delegated datamodel.Node) error {
 		if err != nil {
 			return err
 		}
-		var got datamodel.Node
-		if claimed != nil {
-			got, _ = claimed.LookupByString(name)
-		}
-		if got == nil || !datamodel.DeepEqual(got, v) {
+		got, err := claimed.LookupByString(name)
+		if err != nil || !datamodel.DeepEqual(got, v) {
 			return fmt.Errorf("nb.%s is not as delegated", name)
 		}
 	}

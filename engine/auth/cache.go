@@ -66,7 +66,7 @@ func (c *cache) readToken(id cid.Cid, b []byte, l Limits) (*token, error) {
 // that it has again. Nil says nothing: the validator is to be asked.
 func (r *request) remembered(ab Ability, c Capability) (*Grant, error) {
 	inv := r.chain.root
-	if keyless(inv.iss) || ab.Check != nil && ab.Check(c) != nil || r.timely(inv.dlg) != nil {
+	if keyless(inv.iss) || ab.check(c) != nil || r.timely(inv.dlg) != nil {
 		return nil, nil
 	}
 	e := r.lookup(inv, c)

@@ -40,10 +40,8 @@ func (p *parser) Match(s validator.Source) (validator.Match[any], validator.Inva
 	if c.Can != p.ability.Can {
 		return nil, validator.NewUnknownCapabilityError(s.Capability())
 	}
-	if p.ability.Check != nil {
-		if err := p.ability.Check(c); err != nil {
-			return nil, validator.NewMalformedCapabilityError(s.Capability(), err)
-		}
+	if err := p.ability.check(c); err != nil {
+		return nil, validator.NewMalformedCapabilityError(s.Capability(), err)
 	}
 	return &match{parser: p, source: s, value: c}, nil
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/ipfs/go-cid"
 	"github.com/storacha/go-ucanto/core/result/failure"
@@ -54,8 +55,9 @@ var reasons = []string{
 	InvalidAudience, "DIDKeyResolutionError", EscalatedCapability, "MalformedCapability", "UnavailableProof",
 }
 
-// refusal turns the library's account of all paths that failed into ours.
-func refusal(u validator.Unauthorized) *Denied {
+// refusal turns the library's account of all paths that failed into ours. It
+// speaks of the UCANs that were sent: stand-ins are nobody's business.
+func (r *request) refusal(u validator.Unauthorized) *Denied {
 	found := map[string]bool{}
 	for _, e := range u.DelegationErrors() {
 		nameDelegation(e, found)
@@ -73,7 +75,14 @@ func refusal(u validator.Unauthorized) *Denied {
 			break
 		}
 	}
-	return deny(Unauthorized, reason, nil, "%s", u.Error())
+	text := u.Error()
+	for id, s := range r.standing {
+		text = strings.ReplaceAll(text, id.String(), s.proof.cid.String())
+	}
+	if len(r.standing) > 0 {
+		text = strings.ReplaceAll(text, r.v.stand.DID().String(), r.v.service.String())
+	}
+	return deny(Unauthorized, reason, nil, "%s", text)
 }
 
 func nameDelegation(e validator.DelegationError, found map[string]bool) {

@@ -89,7 +89,7 @@ func (r *request) claim(t *token, ab Ability, c Capability) (*path, error) {
 		return nil, fmt.Errorf("auth: %s: %w", t.cid, err)
 	}
 	if denied != nil {
-		return nil, refusal(denied)
+		return nil, r.refusal(denied)
 	}
 	return newPath(auth), nil
 }
