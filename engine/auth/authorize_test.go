@@ -291,3 +291,22 @@ func TestCarry(t *testing.T) {
 		}
 	}
 }
+
+// TestBeside: what was remembered of a proof whose authorization lay beside it
+// further down counts only where it lies so again.
+func TestBeside(t *testing.T) {
+	for _, cache := range []int{-1, 0} {
+		a := newAuthorized(t, cache)
+		bob := key(t, "bob")
+		x := a.sign(t, "service", nil)
+		within := issue(t, bob, bob.DID(), cap1("test/add", bob.DID(), nil), a.short, x)
+		for range 2 {
+			if _, err := a.ask(t, issue(t, bob, a.DID(), a.get, a.short, within)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		apart := issue(t, bob, bob.DID(), cap1("test/add", bob.DID(), nil), x)
+		_, err := a.ask(t, issue(t, bob, a.DID(), a.get, a.short, apart))
+		denied(t, err, Unauthorized, "UnavailableProof")
+	}
+}

@@ -213,6 +213,9 @@ func authorizedBy(r *rand.Rand, p *plan, holder string, up []int, beside *[]int)
 // mutate changes one thing of a plan.
 func (p plan) mutate(r *rand.Rand) plan {
 	p = slices.Clone(p)
+	if r.IntN(6) == 0 {
+		return p.nest(r)
+	}
 	i := r.IntN(len(p))
 	l := &p[i]
 	l.prf = slices.Clone(l.prf)
@@ -254,6 +257,25 @@ func (p plan) mutate(r *rand.Rand) plan {
 		l.nonce = 3 + r.IntN(3)
 	}
 	return p
+}
+
+// nest moves some proofs of the invocation into a UCAN of its issuer to itself,
+// which becomes a proof of the invocation; others stay, or are in both.
+func (p plan) nest(r *rand.Rand) plan {
+	last := p[len(p)-1]
+	within := link{iss: last.iss, aud: last.iss, can: []string{"test/*", "test/get"}[r.IntN(2)], with: "space", size: -1, exp: 900, of: -1}
+	var stay []int
+	for _, i := range last.prf {
+		where := r.IntN(3)
+		if where != 0 {
+			within.prf = append(within.prf, i)
+		}
+		if where != 1 {
+			stay = append(stay, i)
+		}
+	}
+	last.prf = append(stay, len(p)-1)
+	return append(p[:len(p)-1], within, last)
 }
 
 // seeded is a source of chance that a failing test names.
