@@ -12,7 +12,7 @@ import (
 // of dag-cbor or raw and of sha2-256; every length in its shortest form. It
 // copies nothing. The zero value is at its end.
 //
-//	3a | a2 65 "roots" 81 <link> 67 "version" 01     58 bytes
+//	3a | a2 65 "roots" 81 <link> 67 "version" 01     59 bytes
 //	length | CID, 36 bytes | block                   length as LEB128, of both
 //	length | CID, 36 bytes | block
 //	…

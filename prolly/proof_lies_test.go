@@ -72,10 +72,15 @@ func (c *crookedTree) with(level int, block []byte) (codec.Hash, []codec.Section
 	return sections[0].Hash, sections
 }
 
-// Trees whose maker lied, and whose root is the liar's own: what a proof shows
-// is checked against what stands above it (P2, P3).
-func TestProofsFromCrookedTrees(t *testing.T) {
-	c := newCrookedTree(t)
+// lie is a node in the place of one of a crooked tree, and what gives it away.
+type lie struct {
+	name  string
+	level int
+	block []byte
+	want  string
+}
+
+func (c *crookedTree) lies() []lie {
 	leaf := func(change func(es []codec.LeafEntry) []codec.LeafEntry) []byte {
 		return codec.AppendLeaf(nil, change(leafEntries(c.path[2])))
 	}
@@ -83,12 +88,7 @@ func TestProofsFromCrookedTrees(t *testing.T) {
 		return codec.AppendInner(nil, level, change(innerEntries(c.path[1])))
 	}
 	last := len(leafEntries(c.path[2])) - 1
-	for _, lie := range []struct {
-		name  string
-		level int
-		block []byte
-		want  string
-	}{
+	return []lie{
 		{"nothing", 0, c.path[2].Block(), ""},
 		{"an entry less", 0, leaf(func(es []codec.LeafEntry) []codec.LeafEntry { return slices.Delete(es, 1, 2) }), "its parent counts"},
 		{"an entry more", 0, leaf(func(es []codec.LeafEntry) []codec.LeafEntry {
@@ -137,8 +137,25 @@ func TestProofsFromCrookedTrees(t *testing.T) {
 			return es
 		}), "reach into the next"},
 		{"not a node", 0, []byte("not a node"), "not in canonical form"},
-	} {
-		root, path := c.with(lie.level, lie.block)
+	}
+}
+
+// proof answers a question with the nodes on the path, one of them crooked.
+func (c *crookedTree) proof(t *testing.T, l lie, q codec.Question) (codec.Hash, Proof) {
+	root, path := c.with(l.level, l.block)
+	block, err := q.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := codec.Section{Hash: codec.Sum(block), Block: block}
+	return root, assemble(root, append([]codec.Section{head}, path...))
+}
+
+// Trees whose maker lied, and whose root is the liar's own: what a proof shows
+// is checked against what stands above it (P2, P3).
+func TestProofsFromCrookedTrees(t *testing.T) {
+	c := newCrookedTree(t)
+	for _, l := range c.lies() {
 		for _, q := range []codec.Question{
 			{Ask: codec.AskKeys, Keys: [][]byte{c.key}},
 			{Ask: codec.AskRank, Keys: [][]byte{c.key}},
@@ -146,17 +163,10 @@ func TestProofsFromCrookedTrees(t *testing.T) {
 			{Ask: codec.AskCount, From: c.key, To: append(bytes.Clone(c.key), 0)},
 			{Ask: codec.AskAt, Index: c.rank()},
 		} {
-			block, err := q.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			head := codec.Section{Hash: codec.Sum(block), Block: block}
-			_, err = Verify(root.CID(), assemble(root, append([]codec.Section{head}, path...)))
-			switch {
-			case lie.want == "" && err != nil:
-				t.Errorf("%s: %v: %v", lie.name, q.Ask, err)
-			case lie.want != "" && (!errors.Is(err, ErrRefuted) || !strings.Contains(err.Error(), lie.want)):
-				t.Errorf("%s: %v: %v, want %q", lie.name, q.Ask, err, lie.want)
+			root, p := c.proof(t, l, q)
+			_, err := Verify(root.CID(), p)
+			if l.want == "" && err != nil || l.want != "" && (!errors.Is(err, ErrRefuted) || !strings.Contains(err.Error(), l.want)) {
+				t.Errorf("%s: %v: %v, want %q", l.name, q.Ask, err, l.want)
 			}
 		}
 	}
