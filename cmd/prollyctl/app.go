@@ -65,8 +65,8 @@ In JSON a key or value is a string when it is UTF-8, and otherwise
 {"/": {"bytes": "<base64>"}}; a CID is a link, {"/": "<cid>"}. As text, what a
 terminal would act on is escaped.
 
-Exit status: 0; 1 for "not found", "differs" and "problem found"; 2 for a wrong
-command line and for every failure.`
+Exit status: 0; 1 for "not found", "differs", "conflict" and "problem found"; 2 for
+a wrong command line and for every failure.`
 
 // newRoot returns the command with all of its commands.
 func newRoot(a *app) *cobra.Command {
@@ -107,7 +107,7 @@ func addCommands(a *app, root *cobra.Command) {
 	}{
 		{"start", "Start here:", []*cobra.Command{newDemo(a), newInit(a)}},
 		{"entries", "Entries:", []*cobra.Command{newPut(a), newGet(a), newDel(a), newScan(a), newRank(a), newAt(a), newLoad(a), newDump(a)}},
-		{"versions", "Versions:", []*cobra.Command{newCommit(a), newLog(a), newBranch(a), newTag(a), newRootOf(a), newDiff(a)}},
+		{"versions", "Versions:", []*cobra.Command{newCommit(a), newLog(a), newBlame(a), newBranch(a), newTag(a), newRootOf(a), newDiff(a), newMerge(a), newRevert(a), newReset(a), newRetain(a)}},
 		{"proofs", "Proofs:", []*cobra.Command{newProve(a), newVerify(a)}},
 		{"exchange", "To and from elsewhere:", []*cobra.Command{newExport(a), newImport(a)}},
 		{"inside", "Inside the store:", []*cobra.Command{newStat(a), newTree(a), newShow(a), newCheck(a), newGC(a)}},

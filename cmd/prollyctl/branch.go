@@ -22,8 +22,8 @@ func newBranch(a *app) *cobra.Command {
 		Short: "List, make, delete or rename branches",
 		Long: `branch lists the branches. With a NAME it makes one at a REF, or without a REF
 where the branch of --branch is: at its last commit. With -d it deletes one, with
--m it gives one another name. It refuses both for a branch with writes that are
-not committed; --force deletes those too.`,
+-m it gives one another name, with what is staged on it. It deletes no branch with
+writes that are not committed, unless --force is given.`,
 		Example: `  prollyctl branch
   prollyctl branch draft
   prollyctl branch fix main~3
@@ -164,24 +164,16 @@ func (s *session) clean(ctx context.Context, b *engine.Branch) (head cid.Cid, cl
 	return head, clean, snap.Close()
 }
 
-// renameBranch makes a branch of another name at the same commit and deletes
-// the first. A crash in between leaves both.
 func (s *session) renameBranch(ctx context.Context, from, to string) error {
-	b, err := s.e.Lookup(ctx, from)
+	b, err := s.e.RenameBranch(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	head, clean, err := s.clean(ctx, b)
-	if err != nil {
-		return err
-	}
-	if !clean {
-		return fmt.Errorf("branch %q: %w", from, errUncommitted)
-	}
-	if _, err := s.e.CreateBranch(ctx, to, head); err != nil {
-		return err
-	}
-	if err := s.e.DeleteBranch(ctx, from); err != nil {
+	var head cid.Cid
+	c, err := b.Head(ctx)
+	if err == nil {
+		head = c.CID
+	} else if !errors.Is(err, engine.ErrNoCommit) {
 		return err
 	}
 	return s.print(map[string]any{"branch": to, "was": from, "commit": head}, func(w io.Writer) {

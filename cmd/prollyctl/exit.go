@@ -12,12 +12,13 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // Exit statuses (C1).
 const (
 	exitOK     = 0
-	exitNo     = 1 // not found, differs, problem found, refuted
+	exitNo     = 1 // not found, differs, conflict, problem found, refuted
 	exitFailed = 2
 )
 
@@ -67,6 +68,9 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	if hint := a.hint(cmd, err); hint != "" {
 		fmt.Fprintln(a.stderr, hint)
 	}
+	if errors.Is(err, prolly.ErrConflict) {
+		return exitNo
+	}
 	switch err.(type) {
 	case notFoundError, refutedError:
 		return exitNo
@@ -100,7 +104,11 @@ func (a *app) hint(cmd *cobra.Command, err error) string {
 		return "Try again when that one is done."
 	case errors.Is(err, engine.ErrNoBranch):
 		return "To see which there are: prollyctl" + a.storeOption() + " branch"
-	case errors.Is(err, engine.ErrUnknownRef):
+	case errors.Is(err, prolly.ErrConflict):
+		return "Nothing was changed. --resolve decides conflicts: see " + cmd.CommandPath() + " --help"
+	case errors.Is(err, engine.ErrUncommitted):
+		return "Commit them first, or use --force."
+	case errors.Is(err, engine.ErrUnknownRef) && !errors.Is(err, engine.ErrHistoryCut):
 		return "A REF is a branch, branch~n, a tag, or the CID of a commit or root."
 	case errors.As(err, &usage):
 		return "See: " + cmd.CommandPath() + " --help"

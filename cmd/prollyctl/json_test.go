@@ -43,6 +43,11 @@ func TestJSON(t *testing.T) {
 		{"check", "ok problems"},
 		{"gc", "kept removed diskBytes"},
 		{"version", "version format go platform"},
+		{"merge main~1", "root commit branch entries bytes height parents seq time message outcome bases theirs taken same conflicts adopted nodesRead"},
+		{"blame a", "key value commit root parents seq time message"},
+		{"revert main", "root commit branch entries bytes height parents seq time message reverted conflicts"},
+		{"retain --last 1000", "dryRun kept cuts"},
+		{"reset main", "root commit branch entries bytes height"},
 		{"branch x", "root commit branch"},
 		{"branch -m x y", "branch was commit"},
 		{"branch -d y", "deleted commit"},
@@ -57,7 +62,7 @@ func TestJSON(t *testing.T) {
 			}
 		}
 	}
-	for args, n := range map[string]int{"scan": 3, "scan --keys": 3, "log": 6, "log --exact a": 1, "branch": 1, "tag": 1, "scan --prefix zz": 0} {
+	for args, n := range map[string]int{"scan": 4, "scan --keys": 4, "log": 7, "log --exact a": 1, "branch": 1, "tag": 1, "scan --prefix zz": 0} {
 		var list []map[string]any
 		c.json(&list, strings.Fields(args)...)
 		out := c.ok(append(strings.Fields(args), "-o", "jsonl")...)

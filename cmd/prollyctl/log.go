@@ -28,7 +28,9 @@ func newLog(a *app) *cobra.Command {
 		Short: "List commits, newest first",
 		Long: `log lists the commits of a branch and all that they descend from, newest first.
 With a KEY or PREFIX it lists those that changed something under a key that
-begins so, compared with their first parent; with --exact, under this very key.`,
+begins so, with --exact under this very key: those that differ there from each of
+their parents, so that a merge which took what one side had is not among them.
+Where older history was cut off (see retain), the list ends and says so.`,
 		Example: `  prollyctl log --limit 5
   prollyctl log user/
   prollyctl log --exact greeting -o jsonl`,
@@ -51,6 +53,7 @@ type logInfo struct {
 	Time    int64                  `json:"time"` // Unix milliseconds
 	Message djson.Bytes            `json:"message"`
 	Meta    map[string]djson.Bytes `json:"meta,omitempty"` // the rest of it
+	Cut     bool                   `json:"cut,omitempty"`  // the history went on, and was cut off
 }
 
 func newLogInfo(c engine.Commit) logInfo {
@@ -61,6 +64,7 @@ func newLogInfo(c engine.Commit) logInfo {
 		Seq:     c.Seq,
 		Time:    c.Time,
 		Message: c.Meta[metaMessage],
+		Cut:     c.Cut,
 	}
 	for k, v := range c.Meta {
 		if k == metaMessage {
@@ -91,12 +95,11 @@ func (a *app) log(ctx context.Context, args []string, o logOptions) error {
 	}
 	return a.reading(ctx, func(s *session) error {
 		l := list{a: a}
-		err := s.commits(ctx, o.ref, within, o.limit, func(c logInfo) error {
+		err := s.commits(ctx, o.ref, within, o.limit, func(c engine.Commit) error {
 			if a.output != text {
-				return l.item(c)
+				return l.item(newLogInfo(c))
 			}
-			line := fmt.Sprintf("%v  #%d  %s  %s", c.Commit, c.Seq, when(c.Time), plain.Bytes(c.Message))
-			_, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " "))
+			_, err := fmt.Fprintln(a.stdout, logLine(c))
 			return err
 		})
 		if err != nil {
@@ -106,9 +109,19 @@ func (a *app) log(ctx context.Context, args []string, o logOptions) error {
 	})
 }
 
+// logLine is a commit as text.
+func logLine(c engine.Commit) string {
+	line := fmt.Sprintf("%v  #%d  %s  %s", c.CID, c.Seq, when(c.Time), plain.Bytes(c.Meta[metaMessage]))
+	line = strings.TrimRight(line, " ")
+	if c.Cut {
+		line += "  (older history was cut off)"
+	}
+	return line
+}
+
 // commits calls f with the commits that ref descends from and that changed
 // something within a range, newest first.
-func (s *session) commits(ctx context.Context, ref string, within prolly.Range, limit int, f func(logInfo) error) error {
+func (s *session) commits(ctx context.Context, ref string, within prolly.Range, limit int, f func(engine.Commit) error) error {
 	r, err := s.committed(ctx, ref)
 	if err != nil || r.Commit == nil {
 		return err
@@ -117,54 +130,13 @@ func (s *session) commits(ctx context.Context, ref string, within prolly.Range, 
 	if err != nil {
 		return err
 	}
-	found := 0
-	for c, err := range b.Log(ctx, engine.LogOptions{From: r.Commit.CID}) {
+	for c, err := range b.Log(ctx, engine.LogOptions{From: r.Commit.CID, Within: within, Limit: limit}) {
 		if err != nil {
 			return err
 		}
-		touched, err := s.touched(ctx, c, within)
-		if err != nil {
+		if err := f(c); err != nil {
 			return err
-		}
-		if !touched {
-			continue
-		}
-		if err := f(newLogInfo(c)); err != nil {
-			return err
-		}
-		if found++; found == limit {
-			break
 		}
 	}
 	return nil
-}
-
-// touched tells whether a commit changed something within a range; every commit
-// touches the range of all keys.
-func (s *session) touched(ctx context.Context, c engine.Commit, within prolly.Range) (bool, error) {
-	if len(within.Prefix) == 0 && len(within.To) == 0 {
-		return true, nil
-	}
-	snap, err := s.e.Tree(ctx, c.Root)
-	if err != nil {
-		return false, err
-	}
-	before := prolly.Empty(s.e.Nodes())
-	if len(c.Parents) > 0 {
-		parent, err := s.e.Tree(ctx, c.Parents[0])
-		if err != nil {
-			return false, also(err, snap.Close())
-		}
-		defer parent.Close() // it was only read
-		before = parent.Tree()
-	}
-	within.Limit = 1
-	var touched bool
-	for _, err := range prolly.Diff(ctx, before, snap.Tree(), within) {
-		if err != nil {
-			return false, also(err, snap.Close())
-		}
-		touched = true
-	}
-	return touched, snap.Close()
 }

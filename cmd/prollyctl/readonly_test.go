@@ -53,7 +53,7 @@ func TestReadCommandsChangeNothing(t *testing.T) {
 	for _, args := range [][]string{
 		{"get", "a"}, {"get", "e"}, {"get", "b", "--ref", "v1"}, {"get", "nothing"}, {"get", "a", "--ref", "nothing"},
 		{"scan"}, {"scan", "--reverse", "--ref", commit}, {"scan", "-o", "jsonl"}, {"dump"}, {"dump", "--format", "csv"},
-		{"rank", "c"}, {"at", "2"}, {"at", "200"}, {"log"}, {"log", "c"}, {"log", "--exact", "a"},
+		{"rank", "c"}, {"at", "2"}, {"at", "200"}, {"log"}, {"log", "c"}, {"log", "--exact", "a"}, {"blame", "a"}, {"blame", "a", "--ref", "v1"},
 		{"branch"}, {"tag"}, {"root"}, {"root", "draft"}, {"diff", "main~1", "main"}, {"diff", "main"}, {"diff", root, "main", "--stat"},
 		{"stat"}, {"stat", "main~1"}, {"tree"}, {"tree", "--depth", "-1"}, {"show", root}, {"show", commit}, {"show", "main"},
 		{"prove", "a", "b", "--values"}, {"prove", "--range"}, {"prove", "--count", "--ref", commit}, {"prove", "--at", "1"}, {"verify", "-"},
@@ -79,6 +79,7 @@ func TestNoStore(t *testing.T) {
 		{"get", "a"}, {"scan"}, {"dump"}, {"rank", "c"}, {"at", "2"}, {"log"}, {"branch"}, {"tag"}, {"root"}, {"diff", "a", "b"},
 		{"stat"}, {"tree"}, {"show", "main"}, {"check"}, {"prove", "a"},
 		{"put", "a", "1"}, {"del", "a"}, {"load", "-"}, {"commit"}, {"branch", "x"}, {"tag", "x"}, {"gc"},
+		{"merge", "x"}, {"revert", "x"}, {"reset", "x"}, {"retain", "--last", "1"}, {"blame", "a"},
 	} {
 		c.fails(exitFailed, "init", args...)
 	}
