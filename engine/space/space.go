@@ -66,7 +66,9 @@ func (s *Space) Branch() *engine.Branch { return s.b }
 func (s *Space) Get(ctx context.Context, key []byte) ([]byte, error) { return s.b.Get(ctx, key) }
 
 // Put sets a key.
-func (s *Space) Put(ctx context.Context, key, value []byte) error { return s.b.Put(ctx, key, value) }
+func (s *Space) Put(ctx context.Context, key, value []byte, d ...engine.Durability) error {
+	return s.b.Put(ctx, key, value, d...)
+}
 
 // Delete removes a key.
 func (s *Space) Delete(ctx context.Context, key []byte) error { return s.b.Delete(ctx, key) }

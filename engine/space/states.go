@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -243,7 +244,7 @@ func (s *Space) deliver(ctx context.Context, c *Client, from *Blobs, b Blob) err
 		return err
 	}
 	inv, err := auth.Delegate(c.Agent, c.Service.DID, []auth.Capability{{Can: ucancap.ConcludeAbility, With: c.Agent.DID().String(), Nb: nb}},
-		auth.Terms{Expires: auth.Seconds(time.Now().Add(queueFor).Unix())})
+		auth.Terms{Expires: auth.Seconds(time.Now().Add(queueFor).Unix()), Nonce: rand.Text()})
 	if err != nil {
 		return err
 	}
@@ -273,6 +274,9 @@ func (s *Space) address(ctx context.Context, c *Client, b Blob) (url string, put
 		return "", put, ErrNoAddress
 	}
 	at, block, err := s.receipt(ctx, forks[0])
+	if err == nil && block == nil { // deleted
+		err = ErrNoAddress
+	}
 	if err != nil {
 		return "", put, err
 	}

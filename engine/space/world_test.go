@@ -14,8 +14,10 @@ import (
 
 	cid "github.com/ipfs/go-cid"
 	mh "github.com/multiformats/go-multihash"
+	ucancap "github.com/storacha/go-libstoracha/capabilities/ucan"
 	"github.com/storacha/go-ucanto/core/delegation"
 	"github.com/storacha/go-ucanto/core/ipld"
+	"github.com/storacha/go-ucanto/core/ipld/block"
 	"github.com/storacha/go-ucanto/principal"
 	"go.uber.org/goleak"
 
@@ -255,4 +257,30 @@ func (d *device) invocation(key principal.Signer, can, with string, nb ipld.Buil
 	inv, err := auth.Delegate(key, d.w.id.DID, []auth.Capability{{Can: can, With: with, Nb: n}}, t)
 	d.w.must(err)
 	return inv
+}
+
+// put is the http/put receipt of a blob, as an invocation would bring it.
+func (d *device) put(task cid.Cid, digest mh.Multihash) ipld.Block {
+	d.w.t.Helper()
+	key, err := receipt.BlobKey(digest)
+	d.w.must(err)
+	r, err := issueOk(key, linkOf(task), unit{})
+	d.w.must(err)
+	return block.NewBlock(linkOf(r.CID()), r.Bytes())
+}
+
+// concludes says that the bytes of a blob were sent.
+func (d *device) concludes(task cid.Cid, digest mh.Multihash) delegation.Delegation {
+	d.w.t.Helper()
+	done := d.put(task, digest)
+	inv := d.invocation(d.c.Agent, ucancap.ConcludeAbility, d.c.Agent.DID().String(), ucancap.ConcludeCaveats{Receipt: done.Link()})
+	d.w.must(inv.Attach(done))
+	return inv
+}
+
+func (d *device) blobOf(text string) mh.Multihash {
+	d.w.t.Helper()
+	digest, _, err := d.blobs.Add(strings.NewReader(text))
+	d.w.must(err)
+	return digest
 }
