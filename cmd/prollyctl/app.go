@@ -20,6 +20,7 @@ type app struct {
 
 	store  string
 	branch string
+	space  string // of the space commands
 	output output
 }
 
@@ -111,6 +112,7 @@ func addCommands(a *app, root *cobra.Command) {
 		{"proofs", "Proofs:", []*cobra.Command{newProve(a), newVerify(a)}},
 		{"exchange", "To and from elsewhere:", []*cobra.Command{newExport(a), newImport(a)}},
 		{"inside", "Inside the store:", []*cobra.Command{newStat(a), newTree(a), newShow(a), newCheck(a), newGC(a)}},
+		{"space", "Spaces:", []*cobra.Command{newSpace(a)}},
 		{"program", "The program:", []*cobra.Command{newCompletion(a), newVersion(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	mh "github.com/multiformats/go-multihash"
+
+	"github.com/go-ds-prolly/go-ds-prolly/engine/receipt"
 )
 
 // Blobs is a directory of files named by their multihash: the bytes of blobs. A
@@ -131,4 +133,10 @@ func (b *Blobs) Remove(d mh.Multihash) error {
 		return fmt.Errorf("space: blob: %w", err)
 	}
 	return nil
+}
+
+// AddBlob keeps the bytes of r, and names them as a blob that is to be added.
+func (b *Blobs) AddBlob(r io.ReadSeeker) (Blob, error) {
+	d, n, err := b.Add(r)
+	return Blob{Digest: d, Size: n, State: receipt.Queued}, err
 }
