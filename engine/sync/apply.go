@@ -123,9 +123,7 @@ func (p *applier) value(ctx context.Context, e prolly.Edit) error {
 			}
 			return err
 		}
-		var failed error
-		err := valueLinks(ctx, c, p.depth, p.s.read(p.e), func(c cid.Cid) { failed = errors.Join(failed, p.store(ctx, c)) })
-		return errors.Join(err, failed)
+		return valueLinks(ctx, c, p.depth, p.s.read(p.e), map[string]struct{}{}, func(c cid.Cid) error { return p.store(ctx, c) })
 	}
 	return nil
 }

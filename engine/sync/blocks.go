@@ -15,33 +15,6 @@ import (
 // blockReader reads blocks, verified.
 type blockReader func(ctx context.Context, c cid.Cid) ([]byte, error)
 
-// valueBlocks calls f with every block of an out-of-line value, lists before
-// what they name. It does not go below a list for which f answers false. depth
-// bounds lists of lists.
-func valueBlocks(ctx context.Context, c cid.Cid, depth int64, read blockReader, f func(c cid.Cid, block []byte) (bool, error)) error {
-	if depth < 0 {
-		return &BudgetError{What: "levels of chunk lists"}
-	}
-	b, err := read(ctx, c)
-	if err != nil {
-		return err
-	}
-	down, err := f(c, b)
-	if err != nil || !down || c.Type() != cid.DagCBOR {
-		return err
-	}
-	list, err := codec.ParseChunkList(b)
-	if err != nil {
-		return fmt.Errorf("%w: chunk list %v: %w", ErrProtocol, c, err)
-	}
-	for _, x := range list.Links {
-		if err := valueBlocks(ctx, x, depth-1, read, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // maxSent is how many blocks a sender remembers to have sent; beyond, a block
 // that several entries name may travel twice.
 const maxSent = 1 << 18
@@ -106,7 +79,7 @@ func (s *blockSender) value(ctx context.Context, from, to *prolly.Value) error {
 	depth := DefaultBudget.Depth
 	known := map[string]struct{}{}
 	if from != nil && from.Kind() == codec.Blob && from.Blob().Type() == cid.DagCBOR {
-		err := valueLinks(ctx, from.Blob(), depth, s.e.ReadBlock, func(c cid.Cid) { known[string(c.Hash())] = struct{}{} })
+		err := valueLinks(ctx, from.Blob(), depth, s.e.ReadBlock, known, func(cid.Cid) error { return nil })
 		if err != nil {
 			return err
 		}
@@ -114,12 +87,24 @@ func (s *blockSender) value(ctx context.Context, from, to *prolly.Value) error {
 	return s.valueBelow(ctx, to.Blob(), depth, known)
 }
 
-// valueLinks names the blocks of a value, reading lists only.
-func valueLinks(ctx context.Context, c cid.Cid, depth int64, read blockReader, f func(cid.Cid)) error {
-	if f(c); c.Type() != cid.DagCBOR {
+// errNotBelow, returned by the function given to valueLinks, leaves out what a
+// list names.
+var errNotBelow = errors.New("sync: not below this list")
+
+// valueLinks adds the names of a value's blocks to seen, by multihash, and calls f
+// with each that was not there. It reads lists only, each once, so that a list
+// which names another many times costs no more than its bytes.
+func valueLinks(ctx context.Context, c cid.Cid, depth int64, read blockReader, seen map[string]struct{}, f func(cid.Cid) error) error {
+	if _, ok := seen[string(c.Hash())]; ok {
 		return nil
 	}
-	if depth < 0 {
+	seen[string(c.Hash())] = struct{}{}
+	if err := f(c); err == errNotBelow {
+		return nil
+	} else if err != nil || c.Type() != cid.DagCBOR {
+		return err
+	}
+	if depth <= 0 {
 		return &BudgetError{What: "levels of chunk lists"}
 	}
 	b, err := read(ctx, c)
@@ -128,10 +113,10 @@ func valueLinks(ctx context.Context, c cid.Cid, depth int64, read blockReader, f
 	}
 	list, err := codec.ParseChunkList(b)
 	if err != nil {
-		return fmt.Errorf("%w: chunk list %v: %w", ErrProtocol, c, err)
+		return malformed("chunk list %v: %v", c, err)
 	}
 	for _, x := range list.Links {
-		if err := valueLinks(ctx, x, depth-1, read, f); err != nil {
+		if err := valueLinks(ctx, x, depth-1, read, seen, f); err != nil {
 			return err
 		}
 	}

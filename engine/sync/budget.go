@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // Budget is what a peer may cost. What is zero has the default of
@@ -13,6 +14,7 @@ type Budget struct {
 	Entries    int64         // set or deleted by one message
 	Blocks     int64         // beside entries, in one message
 	BlockBytes int64         // of all of them
+	ValueBytes int64         // of values out of line, sent or not: all are read to verify them
 	Commits    int64         // in one message, or looked at to find what is in common
 	Depth      int64         // of lists of chunks under one value
 	Time       time.Duration // of one call
@@ -25,6 +27,7 @@ var DefaultBudget = Budget{
 	Entries:    1 << 30,
 	Blocks:     1 << 22,
 	BlockBytes: 32 << 30,
+	ValueBytes: 256 << 30,
 	Commits:    1 << 17,
 	Depth:      6,
 	Time:       6 * time.Hour,
@@ -37,6 +40,7 @@ var ServerBudget = Budget{
 	Entries:    1 << 24,
 	Blocks:     1 << 18,
 	BlockBytes: 1 << 30,
+	ValueBytes: 4 << 30,
 	Commits:    1 << 14,
 	Depth:      6,
 	Time:       30 * time.Minute,
@@ -47,7 +51,7 @@ var ServerBudget = Budget{
 func (b Budget) or(d Budget) Budget {
 	for _, f := range []struct{ v, d *int64 }{
 		{&b.Bytes, &d.Bytes}, {&b.Entries, &d.Entries}, {&b.Blocks, &d.Blocks},
-		{&b.BlockBytes, &d.BlockBytes}, {&b.Commits, &d.Commits}, {&b.Depth, &d.Depth},
+		{&b.BlockBytes, &d.BlockBytes}, {&b.Commits, &d.Commits}, {&b.Depth, &d.Depth}, {&b.ValueBytes, &d.ValueBytes},
 	} {
 		if *f.v == 0 {
 			*f.v = *f.d
@@ -64,8 +68,8 @@ func (b Budget) or(d Budget) Budget {
 
 // meter counts what one message costs.
 type meter struct {
-	b                                           Budget
-	bytes, entries, blocks, blockBytes, commits int64
+	b                                                       Budget
+	bytes, entries, blocks, blockBytes, valueBytes, commits int64
 }
 
 func (m *meter) add(to *int64, n, limit int64, what string) error {
@@ -79,8 +83,12 @@ func (m *meter) addBytes(n int) error {
 	return m.add(&m.bytes, int64(n), m.b.Bytes, "bytes")
 }
 
-func (m *meter) addEntries(n int) error {
-	return m.add(&m.entries, int64(n), m.b.Entries, "entries")
+// addEdit counts an edit, and what it takes to verify its value.
+func (m *meter) addEdit(e prolly.Edit) error {
+	if err := m.add(&m.entries, 1, m.b.Entries, "entries"); err != nil || e.Delete || e.Value.Kind() != codec.Blob {
+		return err
+	}
+	return m.add(&m.valueBytes, int64(e.Value.Size), m.b.ValueBytes, "bytes of values out of line")
 }
 
 func (m *meter) addBlock(n int) error {

@@ -224,7 +224,11 @@ func (w *carWriter) outOfLine(ctx context.Context, c cid.Cid, kind codec.Kind) e
 }
 
 func (w *carWriter) value(ctx context.Context, c cid.Cid) error {
-	return valueBlocks(ctx, c, DefaultBudget.Depth, w.e.ReadBlock, func(c cid.Cid, b []byte) (bool, error) {
-		return true, w.section(c, b)
+	return valueLinks(ctx, c, DefaultBudget.Depth, w.e.ReadBlock, map[string]struct{}{}, func(c cid.Cid) error {
+		b, err := w.e.ReadBlock(ctx, c)
+		if err != nil {
+			return err
+		}
+		return w.section(c, b)
 	})
 }

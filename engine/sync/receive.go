@@ -7,7 +7,6 @@ import (
 	mh "github.com/multiformats/go-multihash"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
-	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // receiver takes steps from a stream into a spool.
@@ -78,7 +77,7 @@ func (r *receiver) run(payload []byte) error {
 	if st == nil {
 		return malformed("entries outside of a step")
 	}
-	last, _, err := checkRun(payload, st.last, func(prolly.Edit) error { return r.r.m.addEntries(1) })
+	last, _, err := checkRun(payload, st.last, r.r.m.addEdit)
 	if err != nil {
 		return err
 	}

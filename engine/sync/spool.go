@@ -170,66 +170,51 @@ func (s *spool) read(e *engine.Engine) blockReader {
 // missing names the blocks that entries need and that are neither here nor
 // received: those of values, and those that links name, which may stay missing.
 func (s *spool) missing(ctx context.Context, e *engine.Engine, depth int64) (values, links []cid.Cid, err error) {
-	seen := map[string]bool{}
+	seen := map[string]struct{}{} // blocks that were looked for
 	absent := func(c cid.Cid) (bool, error) {
-		if seen[string(c.Hash())] || s.has(c) {
+		if s.has(c) {
 			return false, nil
 		}
 		here, err := e.HasBlock(ctx, c)
-		seen[string(c.Hash())] = !here
 		return !here, err
+	}
+	look := func(c cid.Cid) error {
+		no, err := absent(c)
+		if no {
+			values = append(values, c)
+		}
+		if no && err == nil {
+			return errNotBelow // nobody knows yet what is there
+		}
+		return err
 	}
 	for _, st := range s.steps {
 		for edit, err := range s.edits(st) {
 			if err != nil {
 				return nil, nil, err
 			}
-			switch v := edit.Value; {
-			case edit.Delete || v.Kind() == codec.Inline:
-			case v.Kind() == codec.Link:
-				no, err := absent(v.Link)
-				if err != nil {
+			v := edit.Value
+			if edit.Delete || v.Kind() == codec.Inline {
+				continue
+			}
+			if v.Kind() == codec.Blob {
+				if err := valueLinks(ctx, v.Blob(), depth, s.read(e), seen, look); err != nil {
 					return nil, nil, err
 				}
-				if no {
-					links = append(links, v.Link)
-				}
-			default:
-				if values, err = s.missingValue(ctx, e, v.Blob(), depth, absent, values); err != nil {
-					return nil, nil, err
-				}
+				continue
+			}
+			if _, ok := seen[string(v.Link.Hash())]; ok {
+				continue
+			}
+			seen[string(v.Link.Hash())] = struct{}{}
+			no, err := absent(v.Link)
+			if err != nil {
+				return nil, nil, err
+			}
+			if no {
+				links = append(links, v.Link)
 			}
 		}
 	}
 	return values, links, nil
-}
-
-func (s *spool) missingValue(ctx context.Context, e *engine.Engine, c cid.Cid, depth int64, absent func(cid.Cid) (bool, error), out []cid.Cid) ([]cid.Cid, error) {
-	if depth < 0 {
-		return nil, &BudgetError{What: "levels of chunk lists"}
-	}
-	no, err := absent(c)
-	if err != nil || no {
-		return append(out, c), err
-	}
-	if c.Type() != cid.DagCBOR {
-		return out, nil
-	}
-	b, err := s.read(e)(ctx, c)
-	if errors.Is(err, engine.ErrMissing) { // it was named before
-		return out, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := codec.ParseChunkList(b)
-	if err != nil {
-		return nil, malformed("chunk list %v: %v", c, err)
-	}
-	for _, x := range list.Links {
-		if out, err = s.missingValue(ctx, e, x, depth-1, absent, out); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
