@@ -73,10 +73,10 @@ func (s *ds) scan(f func(key, value []byte)) error {
 	})
 }
 
-// near is a hundred children of the one parent that all keys have, as a
-// datastore's prefixes are whole components of a path.
-func (s *ds) near([]byte) (n int, err error) {
-	err = s.query(query.Query{Prefix: "/blob", Limit: 100}, func(query.Entry) { n++ })
+// near asks for a hundred siblings of the key, as a datastore's prefixes are
+// whole components of a path.
+func (s *ds) near(k, _ []byte) (n int, err error) {
+	err = s.query(query.Query{Prefix: key(k).Parent().String(), Limit: 100}, func(query.Entry) { n++ })
 	return n, err
 }
 

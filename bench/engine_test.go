@@ -7,12 +7,14 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/kv/pebblekv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // branch is a branch of an engine on Pebble. Nothing waits for the disk.
 type branch struct {
 	dir    string // to be removed; empty for a fork
+	kv     *pebblekv.Store
 	e      *engine.Engine
 	b      *engine.Branch
 	pinned []*engine.Snapshot
@@ -34,7 +36,10 @@ func openBranch() (*branch, error) {
 }
 
 func (s *branch) open() (err error) {
-	if s.e, err = engine.Open(s.dir, &engine.Options{CacheBytes: cacheBytes}); err != nil {
+	if s.kv, err = pebblekv.Open(s.dir, nil); err != nil {
+		return err
+	}
+	if s.e, err = engine.New(s.kv, &engine.Options{CacheBytes: cacheBytes}); err != nil {
 		return err
 	}
 	s.b, err = s.e.Branch(ctx, "main")
@@ -61,8 +66,8 @@ func (s *branch) get(key []byte) ([]byte, error) { return s.b.Get(ctx, key) }
 
 func (s *branch) scan(f func(key, value []byte)) error { return s.each(prolly.Range{}, f) }
 
-func (s *branch) near(key []byte) (n int, err error) {
-	err = s.each(prolly.Range{Prefix: prefixOf(key)}, func([]byte, []byte) { n++ })
+func (s *branch) near(_, prefix []byte) (n int, err error) {
+	err = s.each(prolly.Range{Prefix: prefix}, func([]byte, []byte) { n++ })
 	return n, err
 }
 
@@ -89,10 +94,15 @@ func (s *branch) forked() (*branch, error) {
 	}
 	s.forks++
 	b, err := s.e.CreateBranch(ctx, fmt.Sprintf("fork-%d", s.forks), c.CID)
-	return &branch{e: s.e, b: b}, err
+	return &branch{kv: s.kv, e: s.e, b: b}, err
 }
 
 func (s *branch) nodeBytes() uint64 { return s.e.Stats().NodeWriteBytes }
+
+func (s *branch) deviceBytes() uint64 {
+	m := s.kv.Metrics()
+	return m.LogBytes + m.TableBytes + m.IngestedBytes
+}
 
 func (s *branch) tree() (prolly.Tree, error) {
 	x, err := s.b.Snapshot(ctx)

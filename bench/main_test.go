@@ -9,13 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 )
 
 var (
-	sizeList = flag.String("sizes", "100k", "entries in the stores, as in 100k,1M")
-	seed     = flag.Uint64("seed", 1, "seed of the data")
+	sizeList  = flag.String("sizes", "20k", "entries in the stores, as in 100k,1M,10M")
+	keyList   = flag.String("keys", "random32,upload,path", "shapes of keys: blob, random32, upload, path")
+	valueList = flag.String("values", "0B,100B,1KiB,mixed", "shapes of values: 0B, 100B, 1KiB, 256KiB, mixed")
+	seed      = flag.Uint64("seed", 1, "seed of the data")
 )
 
 var ctx = context.Background()
@@ -30,7 +30,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func data() dataset.Set { return dataset.Set{Seed: *seed} }
+// shapes parses a list of names.
+func shapes[T any](list string, parse func(string) (T, error)) (all []T, err error) {
+	for _, name := range strings.Split(list, ",") {
+		x, err := parse(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
 
 // sizes parses -sizes.
 func sizes() ([]int, error) {
@@ -63,21 +73,23 @@ func sizeName(n int) string {
 	return strconv.Itoa(n)
 }
 
-// fixtures are loaded stores that benchmarks share, by subject and size.
+// fixtures are loaded stores that benchmarks share, by subject and setup. There
+// is one at a time, for each holds its entries and a cache.
 var fixtures = map[string]store{}
 
-// fixture returns a store of n entries that is only read, or forked.
-func fixture(b *testing.B, s subject, n int) store {
-	name := s.name + sizeName(n)
+// fixture returns a store of the entries of a setup, to be read only, or forked.
+func fixture(b *testing.B, s subject, c setup) store {
+	name := s.name + "/" + c.String()
 	if x, ok := fixtures[name]; ok {
 		return x
 	}
+	must(b, closeFixtures())
 	x, err := s.open()
 	if err != nil {
 		b.Fatal(err)
 	}
 	fixtures[name] = x
-	if err := x.load(data().Sorted(n)); err != nil {
+	if err := x.load(c.Sorted(c.n)); err != nil {
 		b.Fatal(err)
 	}
 	return x

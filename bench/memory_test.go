@@ -42,8 +42,8 @@ func (m *memory) get(key []byte) ([]byte, error) { return m.t.Get(ctx, key) }
 
 func (m *memory) scan(f func(key, value []byte)) error { return scanTree(m.t, prolly.Range{}, f) }
 
-func (m *memory) near(key []byte) (n int, err error) {
-	err = scanTree(m.t, prolly.Range{Prefix: prefixOf(key)}, func([]byte, []byte) { n++ })
+func (m *memory) near(_, prefix []byte) (n int, err error) {
+	err = scanTree(m.t, prolly.Range{Prefix: prefix}, func([]byte, []byte) { n++ })
 	return n, err
 }
 
@@ -122,4 +122,19 @@ func (s *ownNodes) WriteNode(_ context.Context, h codec.Hash, block []byte, hint
 	s.nodes[h] = n
 	s.mu.Unlock()
 	return prolly.Hint{}, nil
+}
+
+// keptBlocks also keeps the blocks in the order they are written, for nothing
+// but to look at them.
+type keptBlocks struct {
+	prolly.NodeStore
+	mu     sync.Mutex
+	blocks [][]byte
+}
+
+func (s *keptBlocks) WriteNode(ctx context.Context, h codec.Hash, block []byte, hints []prolly.Hint) (prolly.Hint, error) {
+	s.mu.Lock()
+	s.blocks = append(s.blocks, bytes.Clone(block))
+	s.mu.Unlock()
+	return s.NodeStore.WriteNode(ctx, h, block, hints)
 }

@@ -16,19 +16,19 @@ const proofs = 20_000
 func isMemory(x store) bool { _, ok := x.(*memory); return ok }
 
 // asked returns the keys that proofs are about.
-func asked(n int) [][]byte {
-	keys := make([][]byte, min(proofs, 2*n))
-	for i, k := range data().Pick(len(keys)/2, n, 7) {
-		keys[2*i], keys[2*i+1] = data().Key(k), data().Key(n+i)
+func asked(c setup) [][]byte {
+	keys := make([][]byte, min(proofs, 2*c.n))
+	for i, k := range c.Pick(len(keys)/2, c.n, 7) {
+		keys[2*i], keys[2*i+1] = c.Key(k), c.Key(c.n+i)
 	}
 	return keys
 }
 
 // prove makes a proof of one key.
-func prove(b *testing.B, s subject, n int) {
-	t, err := fixture(b, s, n).(treed).tree()
+func prove(b *testing.B, s subject, c setup) {
+	t, err := fixture(b, s, c).(treed).tree()
 	must(b, err)
-	keys := asked(n)
+	keys := asked(c)
 	i := 0
 	for b.Loop() {
 		_, err := t.Prove(ctx, keys[i%len(keys)])
@@ -38,26 +38,10 @@ func prove(b *testing.B, s subject, n int) {
 }
 
 // verify checks a proof of one key.
-func verify(b *testing.B, s subject, n int) {
-	t, err := fixture(b, s, n).(treed).tree()
+func verify(b *testing.B, s subject, c setup) {
+	t, err := fixture(b, s, c).(treed).tree()
 	must(b, err)
-	verifyAll(b, t, asked(n))
-}
-
-// verify32 is verify with keys of 32 bytes.
-func verify32(b *testing.B, s subject, n int) {
-	const short = 32
-	entries := data().Sorted(n)
-	for i := range entries {
-		entries[i].Key = entries[i].Key[:short]
-	}
-	t, err := prolly.Build(ctx, prolly.NewMemStore(), pairs(entries))
-	must(b, err)
-	keys := asked(n)
-	for i := range keys {
-		keys[i] = keys[i][:short]
-	}
-	verifyAll(b, t, keys)
+	verifyAll(b, t, asked(c))
 }
 
 // verifyAll makes proofs of one key each and verifies one after the other. It

@@ -7,14 +7,15 @@ import (
 
 // subject is what is measured: one way to use the project.
 type subject struct {
-	name string
-	open func() (store, error) // an empty one
+	name  string
+	open  func() (store, error) // an empty one
+	paths bool                  // keys must be paths
 }
 
 var subjects = []subject{
-	{"Prolly", openMemory},
-	{"Engine", openEngine},
-	{"Datastore", openDatastore},
+	{"Prolly", openMemory, false},
+	{"Engine", openEngine, false},
+	{"Datastore", openDatastore, true},
 }
 
 // store is an open one. What a subject can do beyond it are methods found by
@@ -24,9 +25,9 @@ type store interface {
 	batch(entries []dataset.Entry) error // and a root
 	get(key []byte) ([]byte, error)
 	scan(f func(key, value []byte)) error
-	near(key []byte) (int, error) // how many a prefix query finds that includes key
-	fork() (store, error)         // with the same content; writes to it are not seen here
-	nodeBytes() uint64            // written so far
+	near(key, prefix []byte) (int, error) // how many keys begin like key, with prefix
+	fork() (store, error)                 // with the same content; writes to it are not seen here
+	nodeBytes() uint64                    // written so far
 	close() error
 }
 
@@ -45,9 +46,6 @@ type treed interface {
 type sized interface {
 	diskBytes() (uint64, error)
 }
-
-// prefixOf selects about one key in a thousand.
-func prefixOf(key []byte) []byte { return key[:len("/blob/")+2] }
 
 func edits(dst []prolly.Edit, entries []dataset.Entry) []prolly.Edit {
 	dst = dst[:0]

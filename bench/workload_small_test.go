@@ -5,18 +5,49 @@ import (
 	"testing"
 )
 
-// TestN2EveryWorkloadRuns runs each of them once on a small store.
+// TestN2EveryWorkloadRuns runs each of them once on small stores, of every shape
+// of keys and of values.
 func TestN2EveryWorkloadRuns(t *testing.T) {
-	const n = 2_000
+	const n = 1_000
 	oneIteration(t)
+	before := *sizeList
+	*sizeList = sizeName(n)
+	defer func() { *sizeList = before }()
 	for _, s := range subjects {
 		can, err := abilities(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range can {
-			if r := testing.Benchmark(func(b *testing.B) { w.run(b, s, n) }); r.N == 0 {
-				t.Errorf("N2 violated; to see why: go test ./bench -run '^$' -bench %s/%s -sizes 2k -benchtime 1x", s.name, w.name)
+		all, err := setups(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			for _, w := range can {
+				if r := testing.Benchmark(func(b *testing.B) { w.run(b, s, c) }); r.N == 0 {
+					t.Errorf("N2 violated; to see why: go test ./bench -run '^$' -bench %s/%s/keys=%v/values=%v -sizes %s -benchtime 1x", s.name, w.name, c.Keys, c.Values, sizeName(n))
+				}
+			}
+		}
+	}
+}
+
+// TestN2Codec is the same for what needs no store.
+func TestN2Codec(t *testing.T) {
+	oneIteration(t)
+	all, err := setups(subject{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		c.n = 1_000
+		for _, w := range codecWorkloads {
+			r := testing.Benchmark(func(b *testing.B) {
+				blocks, first := nodesOf(b, c)
+				w.run(b, blocks, first)
+			})
+			if r.N == 0 {
+				t.Errorf("N2 violated by Codec/%s/%v", w.name, c)
 			}
 		}
 	}

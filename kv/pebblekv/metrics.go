@@ -11,6 +11,7 @@ type Metrics struct {
 	WrittenBytes  uint64  // by batches, before anything is done to them
 	LogBytes      uint64  // written to the log
 	TableBytes    uint64  // written to tables and files of values, by flushes and compactions
+	IngestedBytes uint64  // of tables that were built beside and taken in as they are
 	Amplification float64 // (LogBytes + TableBytes) / WrittenBytes; 0 when nothing was written
 	Levels        int     // that a point read may have to look into
 	Compactions   int64
@@ -36,11 +37,12 @@ func (s *Store) Metrics() (m Metrics) {
 		LogBytes:     p.WAL.BytesWritten,
 		TableBytes: total.TableBytesFlushed - p.WAL.BytesWritten + // a total counts the log as flushed
 			total.TableBytesCompacted + total.BlobBytesFlushed + total.BlobBytesCompacted,
-		Levels:      p.ReadAmp(),
-		Compactions: p.Compact.Count,
-		CacheHits:   p.BlockCache.Hits,
-		CacheMisses: p.BlockCache.Misses,
-		DiskBytes:   diskBytes(p),
+		IngestedBytes: total.TableBytesIngested,
+		Levels:        p.ReadAmp(),
+		Compactions:   p.Compact.Count,
+		CacheHits:     p.BlockCache.Hits,
+		CacheMisses:   p.BlockCache.Misses,
+		DiskBytes:     diskBytes(p),
 	}
 	if m.WrittenBytes > 0 {
 		m.Amplification = float64(m.LogBytes+m.TableBytes) / float64(m.WrittenBytes)
