@@ -23,7 +23,8 @@
 //	node-B/edit    bytes of new nodes, for each edit
 //	nodes/diff     nodes visited in both trees, whether a cache had them or not
 //	disk-B/entry   files of the store after a flush, for each entry in it
-//	write-amp      bytes that went to files, the log's among them, over those of nodes
+//	write-amp      bytes that went to files, the log and values beside nodes
+//	               included, over those of nodes
 //	peak-MiB       the most on the heap, the data that is loaded included
 //	p99-ms         of the operation, where the mean hides much
 //
