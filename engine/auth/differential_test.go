@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	mutatedChains = flag.Int("auth.chains", 400, "mutated chains for the cache against no cache")
+	mutatedChains = flag.Int("auth.chains", 300, "mutated chains for the cache against no cache")
 	chainSeed     = flag.Uint64("auth.seed", 1, "seed of the chains")
 )
 
