@@ -68,16 +68,7 @@ func (q Question) Encode() ([]byte, error) {
 func (q *Question) append(b []byte) []byte {
 	spans, blobs := q.spans(), q.mayShowBlobs()
 	keys := q.Ask == AskKeys || q.Ask == AskRank
-	n := uint64(2)
-	for _, has := range []struct {
-		it     bool
-		fields uint64
-	}{{spans, 2}, {keys, 1}, {blobs, 1}, {q.Ask == AskAt, 1}, {q.Ask == AskRange, 2}} {
-		if has.it {
-			n += has.fields
-		}
-	}
-	b = appendHead(b, majorMap, n)
+	b = appendHead(b, majorMap, q.fields())
 	b = appendHead(appendText(b, "v"), majorUint, questionVersion)
 	if spans {
 		b = appendBytes(appendText(b, "to"), q.To)
@@ -110,6 +101,17 @@ func number(b bool) uint64 {
 		return 1
 	}
 	return 0
+}
+
+// fields is the number of entries of the map.
+func (q *Question) fields() uint64 {
+	switch q.Ask {
+	case AskRange:
+		return 7
+	case AskRank:
+		return 3
+	}
+	return 4
 }
 
 // spans tells whether From and To are asked about.
@@ -164,23 +166,16 @@ func (q *Question) read(r *reader) {
 	if q.mayShowBlobs() {
 		q.Blobs = q.flag(r, "blobs")
 	}
-	wanted := uint64(3)
 	switch q.Ask {
-	case AskKeys:
-		wanted = 4
 	case AskRange:
 		r.key("limit")
 		q.Limit = r.uint(MaxSum, "limit")
 		q.Reverse = q.flag(r, "reverse")
-		wanted = 7
-	case AskCount:
-		wanted = 4
 	case AskAt:
 		r.key("index")
 		q.Index = r.uint(MaxSum, "index")
-		wanted = 4
 	}
-	if fields != wanted {
+	if fields != q.fields() {
 		r.fail(0, "block", ErrSyntax)
 	}
 }

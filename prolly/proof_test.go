@@ -379,3 +379,21 @@ func TestProofHoldsNoMore(t *testing.T) {
 		t.Errorf("everything: %d nodes, want %d", got, all)
 	}
 }
+
+// Nodes are read in place: what is allocated does not grow with them.
+func TestVerifyAllocatesLittle(t *testing.T) {
+	tree := mustBuild(t, NewMemStore(), randomModel(newSource(t, 1), "sequential", 900))
+	p, err := tree.Prove(ctx, []byte("00000500"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tree.Root()
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := Verify(root, p); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if most := float64(6 + 3*tree.Height()); got > most {
+		t.Errorf("verifying a proof of %d nodes allocates %v times, more than %v", tree.Height(), got, most)
+	}
+}
