@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/sync"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -68,7 +69,7 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	if hint := a.hint(cmd, err); hint != "" {
 		fmt.Fprintln(a.stderr, hint)
 	}
-	if errors.Is(err, prolly.ErrConflict) {
+	if errors.Is(err, prolly.ErrConflict) || errors.Is(err, sync.ErrDiverged) {
 		return exitNo
 	}
 	switch err.(type) {
@@ -104,7 +105,9 @@ func (a *app) hint(cmd *cobra.Command, err error) string {
 		return "Try again when that one is done."
 	case errors.Is(err, engine.ErrNoBranch):
 		return "To see which there are: prollyctl" + a.storeOption() + " branch"
-	case errors.Is(err, prolly.ErrConflict):
+	case errors.Is(err, sync.ErrUncommitted):
+		return "Commit them first: prollyctl" + a.storeOption() + " commit"
+	case errors.Is(err, prolly.ErrConflict), errors.Is(err, sync.ErrDiverged):
 		return "Nothing was changed. --resolve decides conflicts: see " + cmd.CommandPath() + " --help"
 	case errors.Is(err, engine.ErrUncommitted):
 		return "Commit them first, or use --force."

@@ -36,6 +36,7 @@ type incoming struct {
 	shared  cid.Cid         // root last seen on both sides; for branches without commits
 	apart   bool            // the histories need not meet
 	resolve prolly.Resolver // for what has diverged; nil refuses
+	newest  bool            // the newer commit resolves
 	replace bool            // take it whatever the branch has
 	message string          // of the commit of a merge
 
@@ -179,6 +180,8 @@ func (t *integration) decide(ctx context.Context) error {
 			t.outcome = Replaced
 		}
 		return t.take(t.tree, t.version.Commit)
+	case t.newest && t.head != nil && t.theirs != nil:
+		t.resolve = prolly.Newest(time.UnixMilli(t.head.Time), time.UnixMilli(t.theirs.Time))
 	case t.resolve == nil:
 		return ErrDiverged
 	}

@@ -22,6 +22,7 @@ type PullOptions struct {
 	// merged then, with a commit when they have commits. Without it they are
 	// refused: ErrDiverged.
 	Resolve prolly.Resolver
+	Newest  bool // instead of Resolve: the newer of the two commits decides
 
 	Replace       bool // take what the remote has whatever is here: ours is lost
 	AllowRollback bool // no ErrRollback when the remote went back
@@ -98,7 +99,7 @@ func (p *pull) run(ctx context.Context) (err error) {
 	in := &incoming{
 		e: p.e, s: p.s, version: p.head.version, budget: p.budget, shared: p.seen.root,
 		apart:   p.head.status == statusApart || p.head.status == statusBulk || !p.result.Before.Commit.Defined(),
-		resolve: p.o.Resolve, replace: p.o.Replace, message: fmt.Sprintf("merge %s of %s", p.o.Branch, p.o.Remote),
+		resolve: p.o.Resolve, newest: p.o.Newest, replace: p.o.Replace, message: fmt.Sprintf("merge %s of %s", p.o.Branch, p.o.Remote),
 	}
 	for _, st := range p.s.steps {
 		if st.commit != nil {

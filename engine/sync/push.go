@@ -22,6 +22,7 @@ type PushOptions struct {
 	// is pulled and merged then, and the result pushed, up to Attempts times;
 	// 64 when 0. Without it: ErrDiverged.
 	Resolve  prolly.Resolver
+	Newest   bool // instead of Resolve: the newer of the two commits decides
 	Attempts int
 }
 
@@ -29,7 +30,7 @@ type PushOptions struct {
 // moves from where it is expected to be, or not at all. A branch with commits
 // must have nothing after the last one (ErrUncommitted); one without is folded.
 func (c *Client) Push(ctx context.Context, b *engine.Branch, o PushOptions) (Result, error) {
-	po := PullOptions{Remote: o.Remote, Branch: o.Branch, Resolve: o.Resolve}
+	po := PullOptions{Remote: o.Remote, Branch: o.Branch, Resolve: o.Resolve, Newest: o.Newest}
 	po.fill(b)
 	o.Remote, o.Branch = po.Remote, po.Branch
 	if o.Attempts <= 0 {
@@ -48,7 +49,7 @@ func (c *Client) Push(ctx context.Context, b *engine.Branch, o PushOptions) (Res
 			return total, nil
 		}
 		behind := errors.Is(err, ErrDiverged) || errors.Is(err, engine.ErrConflict)
-		if !behind || o.Resolve == nil || n == o.Attempts {
+		if !behind || o.Resolve == nil && !o.Newest || n == o.Attempts {
 			return total, fmt.Errorf("push %s: %w", o.Branch, err)
 		}
 		pulled, err := c.Pull(ctx, b, po)
