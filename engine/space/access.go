@@ -157,7 +157,11 @@ func (s *Service) grant(ctx context.Context, account, agent did.DID, can []strin
 	if len(caps) == 0 {
 		return nil, nil, denied(auth.InvocationCapability, "no abilities are asked for")
 	}
-	session, err := auth.NewSession(s.me, s.me.DID(), account, agent, caps, auth.Terms{}, request)
+	proofs, err := s.heldFor(ctx, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	session, err := auth.NewSession(s.me, s.me.DID(), account, agent, caps, auth.Terms{Proofs: proofs}, request)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,6 +194,71 @@ func (s *Service) hold(ctx context.Context, all []delegation.Delegation) (edits 
 		edits = append(edits, putLink(sideGranted+d.Audience().DID().String()+"/"+root.String(), root))
 	}
 	return edits, nil
+}
+
+// maxSessionProofs is how many delegations to an account a session rests on.
+const maxSessionProofs = 32
+
+// heldFor are the delegations to an account that were left here: what its agents
+// get of it, by a session.
+func (s *Service) heldFor(ctx context.Context, account did.DID) ([]delegation.Proof, error) {
+	links, err := s.held(ctx, account.String(), maxSessionProofs)
+	if err != nil {
+		return nil, err
+	}
+	var out []delegation.Proof
+	for _, c := range links {
+		chain, err := s.auth.Load(ctx, c, authSource(s.e.ReadBlock))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, delegation.FromDelegation(chain.Delegation()))
+	}
+	return out, nil
+}
+
+// held lists the delegations that wait for a DID, but those that were revoked.
+func (s *Service) held(ctx context.Context, audience string, limit int) (links []cid.Cid, err error) {
+	prefix := sideGranted + audience + "/"
+	err = side(ctx, s.own, func(r *engine.Root) error {
+		for e, err := range r.Range(ctx, prolly.Range{Prefix: []byte(prefix), Limit: limit}) {
+			if err != nil {
+				return err
+			}
+			c := e.Value.Link
+			if gone, err := (revocations{s}).Revoked(ctx, c); err != nil || gone {
+				continue
+			}
+			links = append(links, c)
+		}
+		return nil
+	})
+	return links, err
+}
+
+// accessDelegate leaves delegations here for their audiences to claim.
+func (s *Service) accessDelegate(ctx context.Context, j *job) (*outcome, error) {
+	nb, err := caveats(accesscap.DelegateCaveatsReader, j.cap.Nb)
+	if err != nil {
+		return nil, err
+	}
+	if len(nb.Delegations.Values) > maxSessionProofs {
+		return nil, denied(auth.InvocationCapability, "%d delegations at once", len(nb.Delegations.Values))
+	}
+	var all []delegation.Delegation
+	for _, l := range nb.Delegations.Values {
+		c, err := cidOf(l)
+		if err != nil {
+			return nil, denied(auth.InvocationCapability, "%v", err)
+		}
+		chain, err := s.auth.Load(ctx, c, authSource(j.source))
+		if err != nil {
+			return nil, denied("DelegationNotFound", "%v: %v", c, err)
+		}
+		all = append(all, chain.Delegation())
+	}
+	edits, err := s.hold(ctx, all)
+	return &outcome{ok: unit{}, side: edits}, err
 }
 
 // accessConfirm is Confirm as an invocation: for the service itself, or whom it
@@ -230,25 +299,12 @@ func (s *Service) accessConfirm(ctx context.Context, j *job) (*outcome, error) {
 
 // accessClaim hands out the delegations that wait for a DID.
 func (s *Service) accessClaim(ctx context.Context, j *job) (*outcome, error) {
-	var links []cid.Cid
-	prefix := sideGranted + j.cap.With + "/"
-	err := side(ctx, s.own, func(r *engine.Root) error {
-		for e, err := range r.Range(ctx, prolly.Range{Prefix: []byte(prefix), Limit: maxPage}) {
-			if err != nil {
-				return err
-			}
-			links = append(links, e.Value.Link)
-		}
-		return nil
-	})
+	links, err := s.held(ctx, j.cap.With, maxPage)
 	if err != nil {
 		return nil, err
 	}
 	model := accesscap.DelegationsModel{Values: map[string][]byte{}}
 	for _, c := range links {
-		if gone, err := (revocations{s}).Revoked(ctx, c); err != nil || gone {
-			continue
-		}
 		if err := archive(ctx, &model, linkOf(c), s.e.ReadBlock); err != nil {
 			return nil, err
 		}

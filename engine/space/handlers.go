@@ -36,15 +36,31 @@ func (s *Service) newHandlers() map[string]handler {
 		{auth.AbilityOf(accesscap.Authorize), s.accessAuthorize},
 		{auth.AbilityOf(accesscap.Confirm), s.accessConfirm},
 		{auth.AbilityOf(accesscap.Claim), s.accessClaim},
+		{auth.AbilityOf(accesscap.Delegate), s.accessDelegate},
 		{auth.Revoke(), s.revoke},
 	}
 	older := list[2] // clients in the field use either name
 	older.ability.Can, older.ability.Check = "space/blob/get", nil
 	m := map[string]handler{}
 	for _, h := range append(list, older) {
+		h.ability = withoutNb(h.ability)
 		m[h.ability.Can] = h
 	}
 	return m
+}
+
+// withoutNb takes a capability that has no nb, as JavaScript writes an empty one.
+func withoutNb(a auth.Ability) auth.Ability {
+	check := a.Check
+	if check != nil {
+		a.Check = func(c auth.Capability) error {
+			if c.Nb == nil {
+				c.Nb = emptyMap
+			}
+			return check(c)
+		}
+	}
+	return a
 }
 
 // abilitySync is what a sync of a space is authorized with: nb has the head.
@@ -67,6 +83,9 @@ func caveats[C any](r schema.Reader[any, C], nb datamodel.Node) (c C, err error)
 			err = denied(auth.InvocationCapability, "nb: %v", p)
 		}
 	}()
+	if nb == nil {
+		nb = emptyMap
+	}
 	var bad failure.Failure
 	if c, bad = r.Read(nb); bad != nil {
 		return c, denied(auth.InvocationCapability, "nb: %v", bad)

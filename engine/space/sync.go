@@ -55,9 +55,11 @@ func (s *Service) maySync(ctx context.Context, id did.DID, req *request, car *ca
 		return denied(auth.Unauthorized, "the invocation is not of %s of %v", abilitySync, id)
 	}
 	var head cid.Cid
-	if n, err := j.cap.Nb.LookupByString("head"); err == nil {
-		if l, err := n.AsLink(); err == nil {
-			head, _ = cidOf(l)
+	if j.cap.Nb != nil {
+		if n, err := j.cap.Nb.LookupByString("head"); err == nil {
+			if l, err := n.AsLink(); err == nil {
+				head, _ = cidOf(l)
+			}
 		}
 	}
 	if !head.Equals(req.Head) {
