@@ -8,6 +8,8 @@ type reader struct {
 	block []byte
 	off   int
 	err   *DecodeError
+
+	trusted bool // the block was made here: parts are found, and what they say is believed
 }
 
 func (r *reader) fail(off int, field string, err error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	cid "github.com/ipfs/go-cid"
@@ -49,12 +50,16 @@ func (e *Engine) newFoldWriter() *writer {
 
 // WriteNode implements prolly.NodeStore.
 func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
-	block = bytes.Clone(block)
-	n, err := prolly.NewNode(block, append([]prolly.Hint(nil), children...))
+	n, err := prolly.NewNode(bytes.Clone(block), slices.Clone(children))
 	if err != nil {
 		return prolly.Hint{}, fmt.Errorf("engine: node to be written: %w", err)
 	}
-	at, err := w.put(ctx, h, n, children)
+	return w.TakeNode(ctx, h, n)
+}
+
+// TakeNode implements prolly.NodeTaker.
+func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (prolly.Hint, error) {
+	at, err := w.put(ctx, h, n, n.Hints())
 	if err == nil && !w.memory && (!w.bulk || n.Level() > 0) {
 		w.nodes.cache.Set(h, n) // its content is right, whatever becomes of the batch
 	}

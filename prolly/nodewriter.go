@@ -1,8 +1,10 @@
 package prolly
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
@@ -52,12 +54,25 @@ func (w *nodeWriter) write(s *items, lo, hi int) (child, error) {
 // put hashes and stores a block, and completes c.
 func (w *nodeWriter) put(c *child, block []byte, hints []Hint) error {
 	c.Child = codec.Sum(block)
-	hint, err := w.ns.WriteNode(w.ctx, c.Child, block, hints)
+	hint, err := w.store(c.Child, block, hints)
 	if err != nil {
 		return fmt.Errorf("prolly: write node: %w", err)
 	}
 	c.hint = hint
 	return nil
+}
+
+// store gives a node that was just encoded to the store.
+func (w *nodeWriter) store(h codec.Hash, block []byte, hints []Hint) (Hint, error) {
+	t, ok := w.ns.(NodeTaker)
+	if !ok {
+		return w.ns.WriteNode(w.ctx, h, block, hints)
+	}
+	n := &Node{Node: codec.ViewNode(bytes.Clone(block))}
+	if n.Level() > 0 {
+		n.hints = slices.Clone(hints)
+	}
+	return t.TakeNode(w.ctx, h, n)
 }
 
 // replaced tells the store that a node of the old tree is not in the new one.

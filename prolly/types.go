@@ -55,6 +55,12 @@ type NodeReplacer interface {
 	NodeReplaced(h codec.Hash)
 }
 
+// NodeTaker is an ability of a NodeStore that keeps nodes in memory: it is given
+// a new node as a whole, which is then its own, in place of WriteNode.
+type NodeTaker interface {
+	TakeNode(ctx context.Context, h codec.Hash, n *Node) (Hint, error)
+}
+
 // Value is one of three things: inline bytes; a caller's link; or, with both
 // empty and Size set, bytes that stand out of line in blocks of their own.
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/objstorage"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/golang/snappy"
 )
 
 // worthATable is which part of a full run a run must be to get tables of its
@@ -133,6 +134,9 @@ const innerBlockBytes = 32 << 10
 func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
 	o := s.tables
 	o.FilterPolicy = nil
+	if !compressible(nodes) {
+		o.Compression = sstable.NoCompression
+	}
 	if len(nodes[0].children) > 0 {
 		o.BlockSize = innerBlockBytes
 	}
@@ -150,6 +154,22 @@ func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
 		}
 		return nil
 	})
+}
+
+// sampled is how many nodes of a run are tried before it is compressed.
+const sampled = 16
+
+// compressible tells whether compression makes nodes an eighth smaller at least,
+// by trying some. Trying it on every block would cost as much as doing it.
+func compressible(nodes []*pendingNode) bool {
+	var raw, packed int
+	var buf []byte
+	for i := 0; i < len(nodes); i += max(1, len(nodes)/sampled) {
+		raw += len(nodes[i].block)
+		buf = snappy.Encode(buf[:cap(buf)], nodes[i].block)
+		packed += len(buf)
+	}
+	return packed < raw-raw/8
 }
 
 // writeIndexTable writes a table that leads from hashes to ids.
