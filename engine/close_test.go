@@ -52,8 +52,12 @@ func engineCalls(e *Engine) calls {
 			_, _, err := e.Nodes().ReadNode(ctx, prolly.Addr{Hash: codec.EmptyRoot})
 			return err
 		},
-		"ReadBlock":    func() error { return errorOf(e.ReadBlock(ctx, root)) },
-		"PutBlock":     func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
+		"ReadBlock": func() error { return errorOf(e.ReadBlock(ctx, root)) },
+		"PutBlock":  func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
+		"HasBlock":  func() error { return errorOf(e.HasBlock(ctx, root)) },
+		"Prove": func() error {
+			return errorOf(e.Prove(ctx, "main", codec.Question{Ask: codec.AskKeys, Keys: [][]byte{[]byte("k")}}))
+		},
 		"Check":        func() error { return e.Check(ctx, none) },
 		"GC":           func() error { return errorOf(e.GC(ctx, GCOptions{})) },
 		"Stats":        nil,
@@ -88,20 +92,23 @@ func branchCalls(b *Branch) calls {
 		"Apply":     func() error { return b.Apply(ctx, nil) },
 		"Load":      func() error { return errorOf(b.Load(ctx, entries)) },
 		"Adopt":     func() error { return b.Adopt(ctx, func(*Adoption) error { return nil }) },
-		"Sync":      func() error { return b.Sync(ctx) },
-		"Fold":      func() error { return errorOf(b.Fold(ctx)) },
-		"Commit":    func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
-		"Head":      func() error { return errorOf(b.Head(ctx)) },
-		"Root":      func() error { return errorOf(b.Root(ctx)) },
-		"Begin":     func() error { return errorOf(b.Begin(ctx)) },
-		"Moment":    func() error { return errorOf(b.Moment(ctx)) },
-		"Update":    func() error { return b.Update(ctx, func(*Update) error { return nil }) },
-		"Snapshot":  func() error { return errorOf(b.Snapshot(ctx)) },
-		"Log":       func() error { return lastError(b.Log(ctx, LogOptions{})) },
-		"Blame":     func() error { return errorOf(b.Blame(ctx, key, BlameOptions{})) },
-		"Merge":     func() error { return errorOf(b.Merge(ctx, root, MergeOptions{})) },
-		"Reset":     func() error { return errorOf(b.Reset(ctx, root, ResetOptions{})) },
-		"Revert":    func() error { _, _, err := b.Revert(ctx, root, RevertOptions{}); return err },
+		"Prove": func() error {
+			return errorOf(b.Prove(ctx, codec.Question{Ask: codec.AskKeys, Keys: [][]byte{[]byte("k")}}))
+		},
+		"Sync":     func() error { return b.Sync(ctx) },
+		"Fold":     func() error { return errorOf(b.Fold(ctx)) },
+		"Commit":   func() error { return errorOf(b.Commit(ctx, CommitOptions{})) },
+		"Head":     func() error { return errorOf(b.Head(ctx)) },
+		"Root":     func() error { return errorOf(b.Root(ctx)) },
+		"Begin":    func() error { return errorOf(b.Begin(ctx)) },
+		"Moment":   func() error { return errorOf(b.Moment(ctx)) },
+		"Update":   func() error { return b.Update(ctx, func(*Update) error { return nil }) },
+		"Snapshot": func() error { return errorOf(b.Snapshot(ctx)) },
+		"Log":      func() error { return lastError(b.Log(ctx, LogOptions{})) },
+		"Blame":    func() error { return errorOf(b.Blame(ctx, key, BlameOptions{})) },
+		"Merge":    func() error { return errorOf(b.Merge(ctx, root, MergeOptions{})) },
+		"Reset":    func() error { return errorOf(b.Reset(ctx, root, ResetOptions{})) },
+		"Revert":   func() error { _, _, err := b.Revert(ctx, root, RevertOptions{}); return err },
 	}
 }
 
