@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/storacha/go-ucanto/did"
 	"github.com/storacha/go-ucanto/principal/absentee"
 	"github.com/storacha/go-ucanto/ucan"
+	"github.com/storacha/go-ucanto/validator"
 )
 
 // requestFact links a delegation to the access/authorize that asked for it.
@@ -26,8 +28,14 @@ func Account(email string) (did.DID, error) {
 	if at < 1 || at == len(email)-1 || len(email) > 254 || !visible(email) || strings.ContainsAny(email, "<>,;:\"\\()[]") {
 		return did.Undef, fmt.Errorf("%w: %.80q is no mail address", ErrMalformed, email)
 	}
-	return did.Parse("did:mailto:" + url.PathEscape(email[at+1:]) + ":" + url.PathEscape(email[:at]))
+	return did.Parse("did:mailto:" + escape(email[at+1:]) + ":" + escape(email[:at]))
 }
+
+// asIs are what JavaScript's encodeURIComponent leaves, beside what QueryEscape
+// does.
+var asIs = strings.NewReplacer("%21", "!", "%27", "'", "%2A", "*")
+
+func escape(s string) string { return asIs.Replace(url.QueryEscape(s)) }
 
 // Email is the mail address of an account.
 func Email(account did.DID) (string, error) {
@@ -83,19 +91,30 @@ func NewSession(attestor ucan.Signer, service, account, agent did.DID, caps []Ca
 	return Session{Delegation: d, Attestation: a}, nil
 }
 
-// CheckSession tells a client whether a delegation is what its agent was
-// promised: for the agent, by the account, attested by the service. The chain
-// is one whose proofs are the delegation and the attestation.
-func (v *Validator) CheckSession(ctx context.Context, carrier *Chain, account did.DID) error {
-	r := v.request(ctx, carrier)
-	for _, p := range carrier.root.prf {
-		t := carrier.tokens[p]
-		if t == nil || t.iss != account || t.aud != carrier.root.iss {
-			continue
-		}
-		holder := Ability{Can: t.caps[0].Can}
-		_, err := r.claim(t, holder, t.caps[0])
+// CheckSession tells a client whether it was given what its agent was promised:
+// a delegation by the account to the agent, and an attestation of it that holds
+// now. It says nothing about what the account holds.
+func (v *Validator) CheckSession(ctx context.Context, s Session, account, agent did.DID) error {
+	d, err := FromDelegation(ctx, s.Delegation, v.cfg.Limits)
+	if err != nil {
 		return err
 	}
-	return deny(Unauthorized, "UnavailableProof", nil, "no delegation by %s to %s", account, carrier.root.iss)
+	a, err := FromDelegation(ctx, s.Attestation, v.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	if d.Issuer() != account || d.Audience() != agent || a.Audience() != agent {
+		return deny(Unauthorized, InvalidAudience, nil, "no session of %s for %s", account, agent)
+	}
+	both := &Chain{root: d.root, tokens: maps.Clone(d.tokens), order: append(d.order[:len(d.order):len(d.order)], a.order...)}
+	maps.Copy(both.tokens, a.tokens)
+	r := v.request(ctx, both)
+	_, _, bad := validator.Validate(ctx, d.root.dlg, []delegation.Delegation{d.root.dlg, a.root.dlg}, r.context())
+	if err := r.stopped(); err != nil {
+		return fmt.Errorf("auth: session: %w", err)
+	}
+	if bad != nil {
+		return deny(Unauthorized, bad.Name(), nil, "the session does not hold: %s", bad.Name())
+	}
+	return nil
 }

@@ -60,6 +60,9 @@ func NewAuthorization(iss ucan.Signer, service did.DID, a Authorization, proofs 
 // with the service's key: valid no longer than any UCAN that the validation
 // rests on. A delegation of "ucan:*" is ErrOpenEnded.
 func (v *Validator) Authorize(ctx context.Context, proof *Chain) (delegation.Delegation, error) {
+	if v.cfg.Service == nil {
+		return nil, errors.New("auth: a validator without the key of the service does not authorize")
+	}
 	used, err := v.Prove(ctx, proof)
 	if err != nil {
 		return nil, err

@@ -90,3 +90,19 @@ func deny(code, reason string, err error, format string, args ...any) *Denied {
 	}
 	return &Denied{Code: code, Reason: reason, Text: text, Err: err}
 }
+
+// Refusal is the refusal that an error of Load or Access comes to, for a
+// receipt. Errors of the service, which say nothing about the request, are
+// none; nor is *Replayed.
+func Refusal(err error) (*Denied, bool) {
+	var d *Denied
+	switch {
+	case errors.As(err, &d):
+		return d, true
+	case errors.Is(err, ErrMalformed):
+		return deny(MalformedInvocation, "", ErrMalformed, "%v", err), true
+	case errors.Is(err, ErrBudget):
+		return deny(Unauthorized, BudgetExceeded, ErrBudget, "%v", err), true
+	}
+	return nil, false
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/storacha/go-ucanto/principal"
 	"github.com/storacha/go-ucanto/principal/ed25519/signer"
 	wrap "github.com/storacha/go-ucanto/principal/signer"
+	"github.com/storacha/go-ucanto/principal/verifier"
 )
 
 // NewKey makes an Ed25519 key.
@@ -55,6 +56,20 @@ func WithDID(k principal.Signer, name string) (principal.Signer, error) {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	return w, nil
+}
+
+// Authority is the public key of a service, and the name that it goes by: for
+// Config.Authority.
+func Authority(key did.DID, name string) (principal.Verifier, error) {
+	k, err := parseKey(key.String())
+	if err != nil || name == key.String() {
+		return k, err
+	}
+	d, err := did.Parse(name)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return verifier.Wrap(k, d)
 }
 
 // LoadKey reads a key from a file that nobody else may read or write.

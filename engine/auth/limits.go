@@ -12,7 +12,8 @@ type Limits struct {
 	Nesting      int // of values within each other in a UCAN: 32
 	Items        int // values in a UCAN: 8192
 	Signatures   int // verified in a request: 192
-	Steps        int // delegations looked at in a request, each as often as a path leads to it: 1024
+	Steps        int // delegations looked at in a request, each as often as a path leads to it: 512
+	Comparisons  int // of what is claimed with a delegated capability, in a request: 8192
 }
 
 func (l Limits) withDefaults() Limits {
@@ -21,7 +22,7 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.Blocks, 256}, {&l.Depth, 64}, {&l.BlockBytes, 256 << 10}, {&l.Bytes, 4 << 20}, {&l.Proofs, 64},
-		{&l.Capabilities, 64}, {&l.Nesting, 32}, {&l.Items, 8192}, {&l.Signatures, 192}, {&l.Steps, 1024},
+		{&l.Capabilities, 64}, {&l.Nesting, 32}, {&l.Items, 8192}, {&l.Signatures, 192}, {&l.Steps, 512}, {&l.Comparisons, 8192},
 	} {
 		if *f.field <= 0 {
 			*f.field = f.value

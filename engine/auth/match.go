@@ -15,7 +15,10 @@ import (
 // library's own compares the nb of a claim with themselves; this one with
 // those that were delegated. Its methods run on goroutines of the library,
 // where a panic would end the process.
-type parser struct{ ability Ability }
+type parser struct {
+	ability Ability
+	r       *request
+}
 
 // match is a capability of a delegation that allows what is claimed below it.
 type match struct {
@@ -80,6 +83,9 @@ func (m *match) Prune(c validator.CanIssuer[any]) validator.Match[any] {
 
 // Select finds the capabilities that allow this one.
 func (m *match) Select(all []validator.Source) (found []validator.Match[any], bad []validator.DelegationError, unknown []ucan.Capability[any]) {
+	if m.parser.r.spend(spending{comparisons: len(all)}) != nil {
+		return nil, nil, nil
+	}
 	for _, s := range all {
 		c := sourceCapability(s)
 		if !covers(c.Can, m.value.Can) {

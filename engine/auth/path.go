@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -55,64 +56,98 @@ var reasons = []string{
 	InvalidAudience, "DIDKeyResolutionError", EscalatedCapability, "MalformedCapability", "UnavailableProof",
 }
 
-// refusal turns the library's account of all paths that failed into ours. It
-// speaks of the UCANs that were sent: stand-ins are nobody's business.
+// refusal turns the library's account of all paths that failed into ours: of
+// bounded length, with the UCANs that were sent in place of stand-ins, and the
+// reason that tells most.
 func (r *request) refusal(u validator.Unauthorized) *Denied {
-	found := map[string]bool{}
+	w := why{found: map[string]bool{}}
+	for _, e := range u.FailedProofs() {
+		w.claim(e)
+	}
 	for _, e := range u.DelegationErrors() {
-		nameDelegation(e, found)
+		w.delegation(e)
 	}
 	for _, e := range u.InvalidProofs() {
-		nameProof(e, found)
-	}
-	for _, e := range u.FailedProofs() {
-		nameClaim(e, found)
+		w.proof(e)
 	}
 	reason := ""
 	for _, n := range reasons {
-		if found[n] {
+		if w.found[n] {
 			reason = n
 			break
 		}
 	}
-	text := u.Error()
+	if w.text.Len() == 0 {
+		w.say("No matching delegated capability found")
+	}
+	text := w.text.String()
 	for id, s := range r.standing {
 		text = strings.ReplaceAll(text, id.String(), s.proof.cid.String())
 	}
-	if len(r.standing) > 0 {
-		text = strings.ReplaceAll(text, r.v.stand.DID().String(), r.v.service.String())
-	}
-	return deny(Unauthorized, reason, nil, "%s", text)
+	return deny(Unauthorized, reason, nil, "Claim is not authorized%s", text)
 }
 
-func nameDelegation(e validator.DelegationError, found map[string]bool) {
+// why collects what the library found wrong.
+type why struct {
+	found map[string]bool
+	text  strings.Builder
+}
+
+func (w *why) say(line string) {
+	if w.text.Len() < maxMessage {
+		w.text.WriteString("\n  - " + line)
+	}
+}
+
+// room tells whether another line would be read: to make one may cost much.
+func (w *why) room() bool { return w.text.Len() < maxMessage }
+
+func (w *why) delegation(e validator.DelegationError) {
 	for _, c := range e.Causes() {
-		found[c.Name()] = true
-	}
-}
-
-// nameProof finds the names of an error and of all that caused it.
-func nameProof(e error, found map[string]bool) {
-	for e != nil {
-		if n, ok := e.(failure.Named); ok {
-			found[n.Name()] = true
+		w.found[c.Name()] = true
+		if w.room() {
+			w.say(c.Error())
 		}
-		e = errors.Unwrap(e)
 	}
 }
 
-func nameClaim(e validator.InvalidClaim, found map[string]bool) {
+// proof names an error and all that caused it, and says what is behind the
+// proof errors, which only point at it.
+func (w *why) proof(e error) {
+	for c := e; c != nil; c = errors.Unwrap(c) {
+		if n, ok := c.(failure.Named); ok {
+			w.found[n.Name()] = true
+		}
+	}
+	for {
+		p, ok := e.(validator.ProofError)
+		if !ok {
+			break
+		}
+		e = p.Unwrap()
+	}
+	if s, ok := e.(validator.SessionEscalationError); ok {
+		w.say(s.Name()) // its text holds that of all attestations
+	} else if w.room() {
+		w.say(e.Error())
+	}
+}
+
+func (w *why) claim(e validator.InvalidClaim) {
 	c, ok := e.(validator.InvalidClaimError[any])
 	if !ok {
 		return
 	}
+	for _, f := range c.FailedProofs() {
+		w.claim(f)
+	}
 	for _, d := range c.DelegationErrors() {
-		nameDelegation(d, found)
+		w.delegation(d)
 	}
 	for _, p := range c.InvalidProofs() {
-		nameProof(p, found)
+		w.proof(p)
 	}
-	for _, f := range c.FailedProofs() {
-		nameClaim(f, found)
+	if len(c.FailedProofs())+len(c.DelegationErrors())+len(c.InvalidProofs()) == 0 && w.room() {
+		w.say(fmt.Sprintf("Capability can not be (self) issued by '%s', and no proof delegates it", c.Issuer().DID()))
 	}
 }

@@ -27,14 +27,13 @@ type request struct {
 	chain *Chain
 	now   int64
 
-	mu         sync.Mutex
-	steps      int
-	signatures int
-	verified   map[[32]byte]bool
-	revoked    map[cid.Cid]bool
-	standIns   map[cid.Cid]*standIn // by the proof that they stand for; nil for proofs that have none
-	standing   map[cid.Cid]*standIn // by themselves
-	err        error                // of the service, the context or the budget: ends the request
+	mu       sync.Mutex
+	spent    spending
+	verified map[[32]byte]bool
+	revoked  map[cid.Cid]bool
+	standIns map[cid.Cid]*standIn // by the proof that they stand for; nil for proofs that have none
+	standing map[cid.Cid]*standIn // by themselves
+	err      error                // of the service, the context or the budget: ends the request
 }
 
 func (v *Validator) request(ctx context.Context, ch *Chain) *request {
@@ -64,14 +63,21 @@ func (r *request) stopped() error {
 	return r.err
 }
 
-// step counts one delegation looked at.
-func (r *request) step() error {
+// spending is what a request has cost.
+type spending struct{ steps, signatures, comparisons int }
+
+// spend adds to the cost; an error says that it is over the budget, or that
+// the request has ended otherwise.
+func (r *request) spend(s spending) error {
+	l := r.v.cfg.Limits
 	r.mu.Lock()
-	r.steps++
-	over := r.steps > r.v.cfg.Limits.Steps
+	r.spent.steps += s.steps
+	r.spent.signatures += s.signatures
+	r.spent.comparisons += s.comparisons
+	over := r.spent.steps > l.Steps || r.spent.signatures > l.Signatures || r.spent.comparisons > l.Comparisons
 	r.mu.Unlock()
 	if over {
-		return r.stop(fmt.Errorf("%w: more than %d steps", ErrBudget, r.v.cfg.Limits.Steps))
+		return r.stop(fmt.Errorf("%w: more than %d steps, %d signatures or %d comparisons", ErrBudget, l.Steps, l.Signatures, l.Comparisons))
 	}
 	return r.stopped()
 }
@@ -81,7 +87,7 @@ func (r *request) claim(t *token, ab Ability, c Capability) (*path, error) {
 	if ab.Can == "" {
 		ab.Can = c.Can
 	}
-	auth, denied := validator.Claim(r.ctx, &parser{ability: ab}, []delegation.Proof{delegation.FromDelegation(t.dlg)}, r.context())
+	auth, denied := validator.Claim(r.ctx, &parser{ability: ab, r: r}, []delegation.Proof{delegation.FromDelegation(t.dlg)}, r.context())
 	if err := r.stopped(); err != nil {
 		if errors.Is(err, ErrBudget) {
 			return nil, deny(Unauthorized, BudgetExceeded, ErrBudget, "%v", err)
@@ -124,7 +130,7 @@ func (r *request) resolveProof(_ context.Context, l ucan.Link) (delegation.Deleg
 // bounds is asked for each delegation before its signature is looked at, so
 // what is not valid now does not hide another path that is.
 func (r *request) bounds(d delegation.Delegation) validator.InvalidProof {
-	if err := r.step(); err != nil {
+	if err := r.spend(spending{steps: 1}); err != nil {
 		return validator.NewUnavailableProofError(d.Link(), err)
 	}
 	c := linkCID(d.Link())
@@ -239,16 +245,11 @@ func (c counting) Verify(msg []byte, sig signature.Signature) bool {
 	r := c.r
 	r.mu.Lock()
 	ok, known := r.verified[id]
-	if !known {
-		r.signatures++
-	}
-	over := r.signatures > r.v.cfg.Limits.Signatures
 	r.mu.Unlock()
 	if known {
 		return ok
 	}
-	if over {
-		r.stop(fmt.Errorf("%w: more than %d signatures", ErrBudget, r.v.cfg.Limits.Signatures))
+	if r.spend(spending{signatures: 1}) != nil {
 		return false
 	}
 	ok = c.Verifier.Verify(msg, sig)

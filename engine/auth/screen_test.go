@@ -303,6 +303,32 @@ func TestBomb(t *testing.T) {
 	denied(t, err, Unauthorized, BudgetExceeded)
 }
 
+// TestWide: 64 proofs of 64 capabilities each, none of which is the one.
+func TestWide(t *testing.T) {
+	space, a := key(t, "space"), key(t, "alice")
+	wide := func(prf ...delegation.Delegation) (level []delegation.Delegation) {
+		for i := range 64 {
+			var caps []Capability
+			for j := range 64 {
+				caps = append(caps, Capability{Can: "*", With: fmt.Sprintf("did:web:%d.%d", i, j)})
+			}
+			level = append(level, issue(t, a, a.DID(), caps, prf...))
+		}
+		return level
+	}
+	w := newWorld(t, nil)
+	inv := issue(t, a, w.DID(), cap1("test/get", space.DID(), nil), wide(wide()...)...)
+	_, err := w.ask(t, inv)
+	denied(t, err, Unauthorized, EscalatedCapability)
+	d, _ := Refusal(err)
+	if len(d.Text) > maxMessage {
+		t.Errorf("a text of %d bytes", len(d.Text))
+	}
+	tight := newWorld(t, func(c *Config) { c.Limits.Comparisons = 4000 })
+	_, err = tight.ask(t, inv)
+	denied(t, err, Unauthorized, BudgetExceeded)
+}
+
 // TestHostileAttestations: what stands beside an absent signature reaches a
 // goroutine of the library.
 func TestHostileAttestations(t *testing.T) {

@@ -19,11 +19,18 @@ type Revocations interface {
 	Revoked(ctx context.Context, c cid.Cid) (bool, error)
 }
 
-// Replays knows which invocations have run, and their receipts. Who executes
-// invocations keeps it, in the step that stores the receipt; Access asks it
-// nothing.
+// Replays knows which invocations have run, and their receipts. Whoever executes
+// invocations keeps it, in the step that stores the receipt.
 type Replays interface {
 	Ran(ctx context.Context, invocation cid.Cid) (receipt cid.Cid, ran bool, err error)
+}
+
+// Replayed is the answer to an invocation that has run: not again, and the
+// receipt is the one that there is.
+type Replayed struct{ Invocation, Receipt cid.Cid }
+
+func (e *Replayed) Error() string {
+	return fmt.Sprintf("auth: %s has run, see receipt %s", e.Invocation, e.Receipt)
 }
 
 // Config is what a validator goes by.
@@ -31,6 +38,10 @@ type Config struct {
 	// Service is the authority: invocations are for it, it attests and
 	// authorizes. Its DID is a did:key or, wrapped, a did:web.
 	Service principal.Signer
+
+	// Authority is the service's public key, for who does not have its key:
+	// a client that checks what it was given. Such a validator does not sign.
+	Authority principal.Verifier
 
 	// Audiences are other DIDs under which invocations reach the service.
 	Audiences []did.DID
@@ -43,6 +54,7 @@ type Config struct {
 	Abilities []Ability
 
 	Revocations Revocations // nil: nothing is revoked
+	Replays     Replays     // nil: nobody asks here whether an invocation has run
 
 	// Resolve finds the did:key of other DIDs, such as did:web. Nil knows none.
 	Resolve func(ctx context.Context, d did.DID) (did.DID, error)
@@ -65,7 +77,10 @@ type Validator struct {
 
 // New makes a validator.
 func New(c Config) (*Validator, error) {
-	if c.Service == nil {
+	if c.Service != nil {
+		c.Authority = c.Service.Verifier()
+	}
+	if c.Authority == nil {
 		return nil, errors.New("auth: a validator without a service")
 	}
 	stand, err := signer.Generate()
@@ -77,7 +92,7 @@ func New(c Config) (*Validator, error) {
 	}
 	c.Limits = c.Limits.withDefaults()
 	v := &Validator{
-		cfg: c, service: c.Service.DID(), verifier: c.Service.Verifier(), stand: stand,
+		cfg: c, service: c.Authority.DID(), verifier: c.Authority, stand: stand,
 		abilities: map[string]Ability{}, cache: newCache(c.Cache),
 	}
 	for _, a := range c.Abilities {
@@ -122,11 +137,16 @@ type Grant struct {
 }
 
 // Access answers whether the invocation may run. A *Denied says why not, and
-// goes into the receipt; another error is of the service or of ctx, and says
-// nothing about the invocation.
-//
-// It does not look whether the invocation has run before: see Replays.
+// goes into the receipt; *Replayed says that it did run; another error is of the
+// service or of ctx, and says nothing about the invocation.
 func (v *Validator) Access(ctx context.Context, inv *Chain) (*Grant, error) {
+	if v.cfg.Replays != nil {
+		if receipt, ran, err := v.cfg.Replays.Ran(ctx, inv.CID()); err != nil {
+			return nil, fmt.Errorf("auth: %s: %w", inv.CID(), err)
+		} else if ran {
+			return nil, &Replayed{inv.CID(), receipt}
+		}
+	}
 	c, err := v.invoked(inv)
 	if err != nil {
 		return nil, err
