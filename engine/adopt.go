@@ -21,7 +21,7 @@ type Adoption struct {
 // readers' sight: what f writes is stored as it comes, and visible, all at once
 // and durably, when Adopt returns nil. When f fails nothing has changed. What
 // is staged was folded before; what others stage meanwhile lies above the new
-// content. Nothing is collected meanwhile, and the branch neither folds nor
+// content. A garbage collection does not begin meanwhile, and the branch neither folds nor
 // commits. Open transactions that have read anything will conflict when f
 // changes the content.
 func (b *Branch) Adopt(ctx context.Context, f func(a *Adoption) error) error {
@@ -35,6 +35,7 @@ func (b *Branch) Adopt(ctx context.Context, f func(a *Adoption) error) error {
 		}
 		fo.bulk = was[theTree].Addr().Hash != fo.trees[theTree].Addr().Hash ||
 			was[theSide].Addr().Hash != fo.trees[theSide].Addr().Hash
+		fo.moved = true
 		return a.check(ctx)
 	})
 	if err != nil {

@@ -192,6 +192,27 @@ func (e *Engine) hardenOpened(ctx context.Context) error {
 	return nil
 }
 
+// hardenEach is hardenAll while others write.
+func (e *Engine) hardenEach(ctx context.Context) error {
+	if e.behind == nil || e.o.ReadOnly {
+		return nil
+	}
+	if err := e.openLagging(ctx); err != nil {
+		return err
+	}
+	for _, b := range e.opened() {
+		if err := b.fold.lock(ctx); err != nil {
+			return err
+		}
+		err := b.harden(ctx)
+		b.fold.unlock()
+		if err != nil {
+			return fmt.Errorf("branch %q: %w", b.name, err)
+		}
+	}
+	return nil
+}
+
 // openLagging opens the branches whose refs say that nodes may be missing, and
 // so makes them again.
 func (e *Engine) openLagging(ctx context.Context) error {

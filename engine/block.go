@@ -101,10 +101,11 @@ func hashOfBlock(c cid.Cid) (h codec.Hash, ok bool) {
 // a tree links to it, and before that until the next garbage collection but one
 // of this engine.
 func (e *Engine) PutBlock(ctx context.Context, c cid.Cid, block []byte) error {
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	if !c.Defined() {
 		return fmt.Errorf("engine: put block: undefined CID: %w", ErrHash)
 	}
@@ -131,6 +132,8 @@ type young struct {
 	seed      maphash.Seed
 	now, past map[uint64]struct{}
 	held      map[*held]struct{}
+	late      []*held // released while garbage was collected
+	collected bool    // now
 }
 
 // held are the blocks of one who is still writing, however long that takes.
@@ -162,7 +165,18 @@ func (h *held) add(multihash []byte) {
 func (h *held) release() {
 	h.y.mu.Lock()
 	delete(h.y.held, h)
+	if h.y.collected {
+		h.y.late = append(h.y.late, h)
+	}
 	h.y.mu.Unlock()
+}
+
+// busy says that garbage is being collected, or no longer. What is released
+// meanwhile was perhaps named where the collection has been already.
+func (y *young) busy(yes bool) {
+	y.mu.Lock()
+	y.collected, y.late = yes, nil
+	y.mu.Unlock()
 }
 
 // sum is what a block is known by. The mutex is held.
@@ -186,11 +200,16 @@ func (y *young) add(multihash []byte) {
 func (y *young) has(multihash []byte) bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	if len(y.now)+len(y.past)+len(y.held) == 0 {
+	if len(y.now)+len(y.past)+len(y.held)+len(y.late) == 0 {
 		return false
 	}
 	sum := y.sum(multihash)
 	for h := range y.held {
+		if _, ok := h.m[sum]; ok {
+			return true
+		}
+	}
+	for _, h := range y.late {
 		if _, ok := h.m[sum]; ok {
 			return true
 		}

@@ -90,10 +90,11 @@ func (e *Engine) readRef(ctx context.Context, ref string) ([]byte, error) {
 // create makes a branch with the record that first returns, and then calls
 // what else it returns.
 func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, func(), error)) (*Branch, error) {
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer inside.leave()
 	if err := e.opening.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -144,6 +145,9 @@ func (e *Engine) CreateBranch(ctx context.Context, name string, at cid.Cid) (*Br
 		if err != nil {
 			return ref, nil, err
 		}
+		if err := e.bringBack(ctx, lateRoot{tree: t.tree.Addr(), commit: t.commit}); err != nil {
+			return ref, nil, err
+		}
 		ref.tree = t.tree.Addr()
 		if t.commit != nil {
 			ref.hasCommit, ref.commit = true, t.hash
@@ -159,10 +163,11 @@ func (e *Engine) DeleteBranch(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	if err := e.opening.lock(ctx); err != nil {
 		return err
 	}
@@ -200,6 +205,7 @@ func (e *Engine) removeRef(ctx context.Context, name string) error {
 // retire makes the branch answer ErrNoBranch. Both gates are held.
 func (b *Branch) retire() {
 	st := *b.state.Load()
+	b.e.leaving(&st)
 	st.gone = true
 	b.state.Store(&st)
 	b.staged.Store(0)

@@ -56,10 +56,11 @@ func (e *Engine) Check(ctx context.Context, report func(Problem)) error {
 	if err := e.ready(ctx); err != nil {
 		return err
 	}
-	if err := e.world.enter(ctx); err != nil {
+	inside, err := e.world.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	c := newCheck(ctx, e, report)
 	defer c.hold()()
 	if err := c.refs(); err != nil {

@@ -107,8 +107,11 @@ func (f *fold) addCommit(ctx context.Context, o CommitOptions) (Commit, error) {
 			c.Parents = append(c.Parents, p)
 		}
 	}
-	for _, p := range c.Parents {
+	for i, p := range c.Parents {
 		parent, err := f.b.e.ReadCommit(ctx, p)
+		if err == nil && (i > 0 || !f.ref.hasCommit) {
+			err = f.b.e.bringBackCommit(ctx, parent)
+		}
 		if err != nil {
 			return Commit{}, fmt.Errorf("engine: parent of a commit: %w", err)
 		}

@@ -23,8 +23,8 @@
 // ref "t/NAME" for each tag; a ref "s/CID" for each commit below which the
 // history was cut off on purpose.
 //
-// Locks are taken in this order: world (entered by whoever writes, stopped by
-// the collector and by Close), Engine.opening, Branch.fold, Branch.write.
+// Locks are taken in this order: Engine.collections (a collection, a check),
+// world (entered by whoever writes, stopped by Close), Engine.opening, Branch.fold, Branch.write.
 // Readers take none of them.
 //
 // Invariants, which tests and the checker cite:
@@ -59,4 +59,24 @@
 //	    base of its branch, the branch has left it behind, and nothing pins
 //	    the branch or an unknown tree. Where the root of a tree is in the store,
 //	    so is all of the tree.
+//
+// A collection begins by telling the store, which keeps what is put from then
+// on, and waits until all who were inside the world have left. Call that moment
+// M. What a use after M needs, it finds in one of these ways, and it stays:
+//
+//	G1  It was put after the beginning: the store keeps it, also when it was
+//	    there before and was not written again.
+//	G2  It was reached at M from a ref, a log, a state or a pin. Those are
+//	    marked: what is there when it is looked for, and what went in between,
+//	    which leaving() notes. A log is read before its ref.
+//	G3  It was named: a commit, a root, an out-of-line value, a link. Whoever
+//	    names something from elsewhere brings it back (bringBack, keepValue,
+//	    keepLink) before he uses it: while others mark it is marked too; while
+//	    they sweep he marks it himself, from the top, or is told that it is gone.
+//	G4  A node is marked whole only when all below it is. Nothing else ends a
+//	    descent: not that a node is new, for it may have been there before.
+//	G5  No branch needs older nodes to make others again, because all were
+//	    hardened after M (see behind.go); and none is spared before the end.
+//	G6  What is removed is not named by anything durable: roots are found, then
+//	    the store is synced, then swept.
 package engine

@@ -24,6 +24,9 @@ type Engine struct {
 	young  young
 	folder *folder // nil when read-only
 
+	collections gate // held by a collection, and by what none may run beside
+	gc          atomic.Pointer[collecting]
+
 	opening  gate // held while a branch is opened, made or removed
 	mu       sync.RWMutex
 	branches map[string]*Branch
@@ -32,12 +35,12 @@ type Engine struct {
 // New opens an engine over s, which the engine owns from then on and closes,
 // also when New fails.
 func New(s kv.Store, o *Options) (*Engine, error) {
-	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), branches: map[string]*Branch{}}
+	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), collections: newGate(), branches: map[string]*Branch{}}
 	nodes, err := newNodeStore(s, e.o.CacheBytes, &e.closed, &e.n)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	e.nodes = nodes
+	e.nodes, e.pins.e = nodes, e
 	e.behind, _ = s.(kv.Behind)
 	if !e.o.ReadOnly {
 		e.folder = startFolder(e)
@@ -45,22 +48,20 @@ func New(s kv.Store, o *Options) (*Engine, error) {
 	return e, nil
 }
 
-// enter begins a call that writes: it waits while the world is stopped. leave
-// ends it. Calls do not nest.
-func (e *Engine) enter(ctx context.Context) error {
+// enter begins a call that writes, which ends when the visit is left. Calls do
+// not nest.
+func (e *Engine) enter(ctx context.Context) (visit, error) {
 	if e.closed.Load() {
-		return ErrClosed
+		return visit{}, ErrClosed
 	}
 	if e.o.ReadOnly {
-		return ErrReadOnly
+		return visit{}, ErrReadOnly
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return visit{}, err
 	}
 	return e.world.enter(ctx)
 }
-
-func (e *Engine) leave() { e.world.leave() }
 
 // ready begins a call that reads.
 func (e *Engine) ready(ctx context.Context) error {

@@ -31,6 +31,7 @@ type fold struct {
 	edited [roots]prolly.Tree // the trees that the log leads to
 	ref    branchRef          // as it is to be stored
 	bulk   bool               // trees change in ways that no layer shows
+	moved  bool               // the last commit was not made by the fold
 	alone  bool               // the write gate is held
 }
 
@@ -54,10 +55,11 @@ func (b *Branch) advance(ctx context.Context, more func(*fold) error) error {
 // advanceThen is advance, and calls then before anyone else can change the
 // state.
 func (b *Branch) advanceThen(ctx context.Context, more func(*fold) error, then func()) error {
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	if err := b.fold.lock(ctx); err != nil {
 		return err
 	}
@@ -205,6 +207,9 @@ func (f *fold) finish(ctx context.Context) error {
 	if f.ref == f.from.ref {
 		return nil
 	}
+	if err := f.keep(ctx); err != nil {
+		return err
+	}
 	if err := f.lag(ctx); err != nil {
 		return err
 	}
@@ -224,6 +229,31 @@ func (f *fold) finish(ctx context.Context) error {
 	f.b.follow(f.from, next, replaced)
 	f.b.e.nodes.retire(replaced)
 	return nil
+}
+
+// keep makes what the branch will have stay while garbage is collected, when it
+// may be made of anything that is here.
+func (f *fold) keep(ctx context.Context) error {
+	e := f.b.e
+	if e.gc.Load() == nil || !f.bulk && !f.moved {
+		return nil
+	}
+	if err := f.w.flush(ctx); err != nil {
+		return err
+	}
+	for _, t := range f.trees {
+		if err := e.bringBack(ctx, lateRoot{tree: t.Addr()}); err != nil {
+			return err
+		}
+	}
+	if !f.moved || !f.ref.hasCommit {
+		return nil
+	}
+	c, err := e.ReadCommit(ctx, f.ref.commit.CID())
+	if err != nil {
+		return err
+	}
+	return e.bringBackCommit(ctx, c)
 }
 
 // swap makes next the store's state.
@@ -249,6 +279,7 @@ func (f *fold) swap(ctx context.Context, next *state) error {
 // publish shows next to readers. The layers it lacks are folded. The fold gate
 // is held.
 func (b *Branch) publish(from, next *state) {
+	b.e.leaving(b.state.Load())
 	b.state.Store(next)
 	for _, l := range from.frozen() {
 		b.staged.Add(-l.size())

@@ -83,15 +83,16 @@ func (f *folder) run() {
 // fold folds a branch, unless its fold gate is taken: whoever holds it queues
 // the branch again.
 func (f *folder) fold(b *Branch) {
-	if err := f.e.enter(f.ctx); err != nil {
+	inside, err := f.e.enter(f.ctx)
+	if err != nil {
 		b.folding.done(err)
 		return
 	}
-	defer f.e.leave()
+	defer inside.leave()
 	if !b.fold.tryLock() {
 		return
 	}
-	err := b.advanceLocked(f.ctx, func(*fold) error { return nil })
+	err = b.advanceLocked(f.ctx, func(*fold) error { return nil })
 	b.fold.unlock()
 	if err != nil && !errors.Is(err, ErrNoBranch) && f.ctx.Err() == nil {
 		f.e.o.Logger.Error("background fold failed; it is tried again with the next write", "branch", b.name, "err", err)

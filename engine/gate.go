@@ -35,53 +35,92 @@ func (g gate) tryLock() bool {
 
 func (g gate) unlock() { <-g }
 
-// world lets writers in side by side, and one at a time stop them all: the
-// garbage collector for a while, Close for ever.
+// world lets writers in side by side. It can be asked to wait for those that are
+// inside, without keeping newcomers out; and Close, or the collector of a store
+// that needs it, stops them all.
 type world struct {
 	mu      sync.Mutex
-	inside  int
+	epoch   uint64
+	now     int           // inside, entered in this epoch
+	before  int           // inside, entered in earlier ones
 	stopped chan struct{} // closed when the world goes on; nil: nobody stops it
-	idle    chan struct{} // closed when the last one leaves; nil: nobody waits
+	left    chan struct{} // closed when one of the last leaves; nil: nobody waits
 	ended   bool
 }
 
-// enter lets the caller write until leave. Calls do not nest.
-func (w *world) enter(ctx context.Context) error {
+// visit is a stay inside.
+type visit struct {
+	w     *world
+	epoch uint64
+}
+
+// enter lets the caller write until the visit is left. Calls do not nest.
+func (w *world) enter(ctx context.Context) (visit, error) {
 	for {
 		w.mu.Lock()
 		if w.ended {
 			w.mu.Unlock()
-			return ErrClosed
+			return visit{}, ErrClosed
 		}
 		if w.stopped == nil {
-			w.inside++
+			w.now++
+			v := visit{w, w.epoch}
 			w.mu.Unlock()
-			return nil
+			return v, nil
 		}
 		wait := w.stopped
 		w.mu.Unlock()
 		select {
 		case <-wait:
 		case <-ctx.Done():
+			return visit{}, ctx.Err()
+		}
+	}
+}
+
+func (v visit) leave() {
+	w := v.w
+	w.mu.Lock()
+	if v.epoch == w.epoch {
+		w.now--
+	} else {
+		w.before--
+	}
+	if w.left != nil && w.before == 0 {
+		close(w.left)
+		w.left = nil
+	}
+	w.mu.Unlock()
+}
+
+// pass begins an epoch and waits until all who entered before it have left.
+func (w *world) pass(ctx context.Context) error {
+	w.mu.Lock()
+	w.epoch++
+	w.before, w.now = w.before+w.now, 0
+	w.mu.Unlock()
+	for {
+		w.mu.Lock()
+		if w.before == 0 {
+			w.mu.Unlock()
+			return nil
+		}
+		if w.left == nil {
+			w.left = make(chan struct{})
+		}
+		left := w.left
+		w.mu.Unlock()
+		select {
+		case <-left:
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-func (w *world) leave() {
-	w.mu.Lock()
-	w.inside--
-	if w.inside == 0 && w.idle != nil {
-		close(w.idle)
-		w.idle = nil
-	}
-	w.mu.Unlock()
-}
-
 // stop keeps newcomers out and waits until everyone has left. resume lets them
 // in again.
 func (w *world) stop(ctx context.Context) error {
-	var idle chan struct{}
 	for {
 		w.mu.Lock()
 		if w.ended {
@@ -100,24 +139,12 @@ func (w *world) stop(ctx context.Context) error {
 		}
 	}
 	w.stopped = make(chan struct{})
-	if w.inside > 0 {
-		idle = make(chan struct{})
-		w.idle = idle
-	}
 	w.mu.Unlock()
-	if idle == nil {
-		return nil
-	}
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		w.mu.Lock()
-		w.idle = nil
-		w.mu.Unlock()
+	if err := w.pass(ctx); err != nil {
 		w.resume()
-		return ctx.Err()
+		return err
 	}
+	return nil
 }
 
 func (w *world) resume() {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
@@ -11,14 +12,26 @@ import (
 
 // GCOptions of one garbage collection.
 type GCOptions struct {
-	DryRun bool // count what would go and remove nothing
+	// DryRun counts what would go and removes nothing.
+	DryRun bool
+
+	// Keep is how many commits of each branch and tag are kept, newest first, all
+	// when 0; as by Retain.
+	Keep int
+
+	// Progress is told now and then how far it is; nil: nobody is.
+	Progress func(GCStats)
 }
 
 // GCStats is what a garbage collection did.
 type GCStats struct {
-	Marked   Counts // kept because something names it
-	Swept    Counts // removed, or with DryRun to be removed
-	Duration time.Duration
+	Marked    Counts // kept because something names it, or because it is new
+	Swept     Counts // removed, or with DryRun to be removed
+	Copies    Counts // so many of those nodes were older copies of others: not in Swept
+	Rewritten uint64 // bytes of live nodes that were moved to give the space back
+	Duration  time.Duration
+	Marking   time.Duration // of that
+	Holds     kv.Holds      // how long writers had to wait for it
 }
 
 // Counts of blocks, and of their bytes. Blobs that are kept are counted, not
@@ -29,9 +42,12 @@ type Counts struct {
 }
 
 // GC removes what no branch, tag, snapshot, transaction or iterator reaches. All
-// of the history of branches and tags is reached. Writers wait meanwhile;
-// readers do not. It removes nothing when it meets a damaged record or a
-// missing block. errors.ErrUnsupported when the store cannot give space back.
+// of the history of branches and tags is reached, unless Keep says how much.
+// Readers and writers go on meanwhile; it begins when the writes, folds, loads
+// and checks under way have ended. It removes nothing when it meets a damaged
+// record or a missing block. When it is interrupted a part is removed, and
+// another collection removes the rest. errors.ErrUnsupported when the store
+// cannot give space back; with a store that can only do so alone writers wait.
 func (e *Engine) GC(ctx context.Context, o GCOptions) (GCStats, error) {
 	if err := e.ready(ctx); err != nil {
 		return GCStats{}, err
@@ -39,74 +55,155 @@ func (e *Engine) GC(ctx context.Context, o GCOptions) (GCStats, error) {
 	if e.o.ReadOnly && !o.DryRun {
 		return GCStats{}, ErrReadOnly
 	}
-	began := time.Now()
-	if err := e.world.stop(ctx); err != nil {
+	if o.Keep > 0 && !o.DryRun {
+		if _, err := e.Retain(ctx, Retention{Last: o.Keep}); err != nil {
+			return GCStats{}, err
+		}
+	}
+	if err := e.collections.lock(ctx); err != nil {
 		return GCStats{}, err
 	}
-	defer e.world.resume()
-	if err := e.hardenAll(ctx); err != nil {
-		return GCStats{}, err
+	defer e.collections.unlock()
+	ctx, cancel := e.untilClosed(ctx)
+	defer cancel()
+	g := &collector{e: e, ctx: ctx, o: o, began: time.Now()}
+	err := g.run()
+	if err != nil && e.closed.Load() {
+		err = ErrClosed
 	}
-	m := &marker{e: e, ctx: ctx, nodes: map[codec.Hash]bool{}, blobs: map[string]struct{}{}}
-	if err := m.markAll(); err != nil {
-		return GCStats{}, err
-	}
-	sweep := e.sweep
-	if o.DryRun {
-		sweep = e.weigh
-	}
-	swept, err := sweep(ctx, kv.Keep{Node: m.keepsNode, Blob: m.keepsBlob})
-	if err != nil {
-		return GCStats{}, err
-	}
-	m.bytes.Nodes, m.bytes.Blobs = uint64(len(m.nodes)), uint64(len(m.blobs))
-	return GCStats{Marked: m.bytes, Swept: Counts(swept), Duration: time.Since(began)}, nil
+	g.stats.Duration = time.Since(g.began)
+	return g.stats, err
 }
 
-func (e *Engine) sweep(ctx context.Context, keep kv.Keep) (kv.Swept, error) {
-	s, ok := e.store.(kv.Sweeper)
-	if !ok {
-		return kv.Swept{}, errors.ErrUnsupported
+// untilClosed returns a context that ends when the engine is closed, too.
+func (e *Engine) untilClosed(ctx context.Context) (context.Context, func()) {
+	if e.folder == nil {
+		return ctx, func() {}
 	}
-	// What no longer names a block must be durable before the block goes.
-	if err := e.sync(ctx); err != nil {
-		return kv.Swept{}, err
-	}
-	swept, err := s.Sweep(ctx, keep)
-	for h := range e.nodes.cache.Keys() { // also after an error, which may come half way
-		if !keep.KeepsNode(h) {
-			e.nodes.cache.Invalidate(h)
-		}
-	}
-	if err != nil {
-		return swept, storeError("sweep", err)
-	}
-	e.young.age()
-	return swept, nil
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(e.folder.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
-// weigh counts what a sweep would remove.
-func (e *Engine) weigh(ctx context.Context, keep kv.Keep) (kv.Swept, error) {
-	var w kv.Swept
-	s, ok := e.store.(kv.Scanner)
-	if !ok {
-		return w, errors.ErrUnsupported
+// collector is a GC under way.
+type collector struct {
+	e     *Engine
+	ctx   context.Context
+	o     GCOptions
+	began time.Time
+	stats GCStats
+	c     *collecting
+	m     *marker
+}
+
+func (g *collector) run() (err error) {
+	if g.c, err = g.e.beginCollecting(g.ctx); err != nil {
+		return err
 	}
-	for n, err := range s.ScanNodes(ctx) {
+	defer func() { err = errors.Join(err, g.c.end()) }()
+	if !g.c.alone {
+		inside, err := g.e.world.enter(g.ctx) // so that Close waits
 		if err != nil {
-			return w, storeError("scan nodes", err)
+			return err
 		}
-		if !keep.KeepsNode(n.Hash) {
-			w.Nodes, w.NodeBytes = w.Nodes+1, w.NodeBytes+uint64(len(n.Node.Block))
+		defer inside.leave()
+	}
+	if err := g.mark(); err != nil {
+		return err
+	}
+	return g.sweep()
+}
+
+// seenHashes is how many hashes a collector remembers to have marked, 32 bytes
+// each; of others it asks the store.
+const seenHashes = 1 << 18
+
+// mark marks all that is needed.
+func (g *collector) mark() error {
+	// From now on no branch needs nodes to make others again but those that it
+	// has, or will have.
+	if err := g.e.hardenEach(g.ctx); err != nil {
+		return err
+	}
+	g.m = newMarker(g.ctx, g.e, g.c)
+	g.m.seen = newHashSet(seenHashes)
+	if g.o.DryRun {
+		g.m.keep = g.o.Keep
+	}
+	g.m.told = func() {
+		if g.o.Progress != nil {
+			g.stats.Marked, g.stats.Duration = g.m.count, time.Since(g.began)
+			g.o.Progress(g.stats)
 		}
 	}
-	for b, err := range s.ScanBlobs(ctx) {
-		if err != nil {
-			return w, storeError("scan blobs", err)
+	if err := g.m.roots(); err != nil {
+		return err
+	}
+	for {
+		late := g.c.takeLate()
+		if late == nil {
+			break
 		}
-		if !keep.KeepsBlob(b.Multihash) {
-			w.Blobs, w.BlobBytes = w.Blobs+1, w.BlobBytes+uint64(len(b.Block))
+		if err := g.m.late(late); err != nil {
+			return err
 		}
 	}
-	return w, nil
+	g.stats.Marking = time.Since(g.began)
+	return nil
+}
+
+func (g *collector) sweep() error {
+	if !g.o.DryRun {
+		// What no longer names a block must be durable before the block goes.
+		if err := g.e.sync(g.ctx); err != nil {
+			return err
+		}
+	}
+	w, err := g.c.Sweep(g.ctx, kv.SweepOptions{DryRun: g.o.DryRun, KeepBlob: g.e.young.has, Progress: g.swept})
+	g.take(w)
+	if !g.o.DryRun {
+		g.forget()
+	}
+	if err != nil {
+		return storeError("sweep", err)
+	}
+	if !g.o.DryRun {
+		g.e.young.age()
+	}
+	return nil
+}
+
+func (g *collector) swept(w kv.Collected) {
+	if g.o.Progress != nil {
+		g.take(w)
+		g.stats.Duration = time.Since(g.began)
+		g.o.Progress(g.stats)
+	}
+}
+
+func (g *collector) take(w kv.Collected) {
+	g.stats.Swept = Counts(w.Swept)
+	g.stats.Marked = Counts{Nodes: w.KeptNodes, NodeBytes: w.KeptBytes, Blobs: w.KeptBlobs}
+	g.stats.Copies = Counts{Nodes: w.Copies, NodeBytes: w.CopyBytes}
+	g.stats.Rewritten, g.stats.Holds = w.Rewritten, w.Holds
+}
+
+// forget drops from the cache what is no longer stored: there may be less of it
+// than of a tree. It is done after an error too, which may come half way.
+func (g *collector) forget() {
+	for h := range g.e.nodes.cache.Keys() {
+		m, err := g.c.Marked(context.WithoutCancel(g.ctx), h)
+		if err != nil || m == kv.Unmarked {
+			g.e.nodes.cache.Invalidate(h)
+		}
+	}
+}
+
+// commitHash is the hash by which a commit is known.
+func commitHash(c Commit) (codec.Hash, error) {
+	h, err := codec.HashOf(c.CID)
+	if err != nil {
+		return h, fmt.Errorf("%w: %w", ErrNoCommit, err)
+	}
+	return h, nil
 }

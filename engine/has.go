@@ -18,6 +18,9 @@ func (e *Engine) HasBlock(ctx context.Context, c cid.Cid) (bool, error) {
 	if _, ok := inIdentity(c); ok {
 		return true, nil
 	}
+	if err := e.keepLink(ctx, c); err != nil { // who asks may go on without it
+		return false, err
+	}
 	ok, err := e.store.HasBlob(ctx, c)
 	if err != nil {
 		return false, storeError("look for block", err)

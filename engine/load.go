@@ -19,7 +19,7 @@ import (
 // took.
 //
 // Open transactions that have read anything will conflict. Until it returns the
-// branch is not folded and no garbage collected; the source of the entries must
+// branch is not folded and a garbage collection does not begin; the source of the entries must
 // not ask for either, nor write more to the branch than may be staged.
 func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
 	next, stop := iter.Pull2(entries)
@@ -45,8 +45,8 @@ func (b *Branch) applyAtOnce(ctx context.Context, edits []prolly.Edit, sync bool
 		}
 		f.bulk, f.w.bulk = true, true
 		for i := range edits {
-			if v := edits[i].Value; !edits[i].Delete && v.Kind() == codec.Blob {
-				if err := b.e.haveBlob(ctx, v); err != nil {
+			if v := edits[i].Value; !edits[i].Delete && v.Kind() != codec.Inline {
+				if err := b.e.haveBlock(ctx, v); err != nil {
 					return err
 				}
 			}
@@ -131,8 +131,8 @@ func (l *load) check(e prolly.Entry) error {
 	if err := prolly.CheckEdit(prolly.Edit{Key: e.Key, Value: e.Value}); err != nil {
 		return fmt.Errorf("engine: load: entry %d: %w", l.n, err)
 	}
-	if e.Value.Kind() == codec.Blob {
-		return l.f.b.e.haveBlob(l.ctx, e.Value)
+	if e.Value.Kind() != codec.Inline {
+		return l.f.b.e.haveBlock(l.ctx, e.Value)
 	}
 	return nil
 }

@@ -4,202 +4,209 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	cid "github.com/ipfs/go-cid"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
-// marker finds all blocks that something reaches. What it cannot read it
-// answers with an error, for then nobody can tell what is below.
+// marker marks all blocks below what it is given. What it cannot read it
+// answers with an error, for then nobody can tell what is below; but what was
+// brought back may have holes, and then it goes on. It belongs to one
+// goroutine.
 type marker struct {
 	e     *Engine
 	ctx   context.Context
-	nodes map[codec.Hash]bool // true: and what is below it
-	blobs map[string]struct{} // by multihash
-	bytes Counts
+	c     *collecting
+	seen  *hashSet // marked whole; nil: none is remembered
+	now   bool     // while others sweep: each block is marked first and read then
+	holes bool     // what is not here is no reason to stop
+	keep  int      // commits of each head; 0: all
+
+	count Counts
+	told  func() // of progress; nil: nobody
 }
 
-// markAll marks from everything that counts. The world is stopped.
-func (m *marker) markAll() error {
-	for _, b := range m.e.opened() {
-		if err := b.settle(m.ctx); err != nil {
-			return err
-		}
-	}
-	for ref, err := range m.e.store.ListRefs(m.ctx, "") {
-		if err != nil {
-			return storeError("list refs", err)
-		}
-		if err := m.ref(ref.Name, ref.Value); err != nil {
-			return fmt.Errorf("engine: mark from %q: %w", ref.Name, err)
-		}
-	}
-	states := m.e.pins.states()
-	for _, b := range m.e.opened() {
-		states = append(states, b.state.Load())
-	}
-	for _, st := range states {
-		if err := m.state(st); err != nil {
+func newMarker(ctx context.Context, e *Engine, c *collecting) *marker {
+	return &marker{e: e, ctx: ctx, c: c}
+}
+
+// late marks what was brought back.
+func (m *marker) late(roots map[codec.Hash]lateRoot) error {
+	for _, r := range roots {
+		if err := m.lateRoot(r); err != nil && !errors.Is(err, ErrMissing) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *marker) ref(name string, raw []byte) error {
-	switch {
-	case strings.HasPrefix(name, tagPrefix):
-		c, err := parseTag(raw)
-		if err != nil {
-			return err
-		}
-		t, err := m.e.target(m.ctx, c)
-		if err != nil {
-			return err
-		}
-		if t.commit != nil {
-			return m.history(*t.commit)
-		}
-		return m.tree(t.tree.Addr())
-	case strings.HasPrefix(name, branchPrefix):
-		return m.branch(name, raw)
-	case strings.HasPrefix(name, shallowPrefix):
-		return parseShallow(raw)
+func (m *marker) lateRoot(r lateRoot) error {
+	m.holes = true
+	defer func() { m.holes = false }()
+	if r.commit != nil {
+		return m.histories([]Commit{*r.commit})
 	}
-	return fmt.Errorf("%w: a ref of unknown kind", ErrCorrupt)
+	return m.tree(r.tree)
 }
 
-func (m *marker) branch(name string, raw []byte) error {
-	ref, err := parseBranchRef(raw)
-	if err != nil {
-		return err
-	}
-	if ref.hasCommit {
-		c, err := m.e.ReadCommit(m.ctx, ref.commit.CID())
-		if err == nil {
-			err = m.history(c)
+// histories marks commits, their trees, and all that they descend from. The
+// newest goes first, so that each comes once although nobody remembers them.
+func (m *marker) histories(heads []Commit) error {
+	var waiting []Commit
+	add := func(c Commit) {
+		if i, ok := slices.BinarySearchFunc(waiting, c, newer); !ok {
+			waiting = slices.Insert(waiting, i, c)
 		}
+	}
+	for _, c := range heads {
+		add(c)
+	}
+	var missing error
+	for len(waiting) > 0 {
+		c := waiting[0]
+		waiting = waiting[1:]
+		h, err := commitHash(c)
 		if err != nil {
 			return err
 		}
-	}
-	if err := errors.Join(m.tree(ref.tree), m.tree(ref.side)); err != nil {
-		return err
-	}
-	for rec, err := range m.e.store.ReadLog(m.ctx, name, ref.folded) {
-		if err != nil {
-			return storeError("read log", err)
-		}
-		if err := readRecord(rec.Seq, rec.Data, func(o op) error { return m.staged(o.kind, o.data) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// history marks a commit, its tree, and all that it descends from.
-func (m *marker) history(c Commit) error {
-	for waiting := []Commit{c}; len(waiting) > 0; {
-		c, waiting = waiting[len(waiting)-1], waiting[:len(waiting)-1]
-		if !m.blob(c.CID) {
+		if m.c.known.has(h) {
 			continue
 		}
-		h, err := codec.HashOf(c.Root)
-		if err == nil {
-			err = m.tree(prolly.Addr{Hash: h})
-		}
-		if err != nil {
-			return fmt.Errorf("commit %v: %w", c.CID, err)
-		}
-		parents, err := m.e.Parents(m.ctx, c)
-		if err != nil {
+		if missing, err = m.hole(missing, m.commit(c)); err != nil {
 			return err
 		}
-		waiting = append(waiting, parents...)
+		if !m.now {
+			m.c.known.add(h)
+		}
+		parents, err := m.parents(c)
+		if missing, err = m.hole(missing, err); err != nil {
+			return err
+		}
+		for _, p := range parents {
+			add(p)
+		}
 	}
-	return nil
+	return missing
 }
 
-// state marks what a state's readers can reach.
-func (m *marker) state(st *state) error {
-	for _, t := range st.trees {
-		if err := m.tree(t.Addr()); err != nil {
-			return err
+// parents reads the parents of a commit; with an error, those that are here.
+func (m *marker) parents(c Commit) (list []Commit, err error) {
+	if list, err = m.e.Parents(m.ctx, c); !errors.Is(err, ErrMissing) {
+		return list, err
+	}
+	for _, name := range c.Parents {
+		if p, err := m.e.ReadCommit(m.ctx, name); err == nil {
+			list = append(list, p)
 		}
 	}
-	for _, l := range st.layers {
-		for _, o := range l.over {
-			if err := m.overlay(o); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return list, err
 }
 
-// overlay marks what all versions of an overlay name.
-func (m *marker) overlay(o *overlay) error {
-	for e := o.next(o.head); e != 0; e = o.next(e) {
-		for v := range o.all(e) {
-			if err := m.staged(v.kind, v.data); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// newest marks the newest of the commits that a head descends from, and itself.
+func (m *marker) newest(head Commit) error {
+	n := 0
+	return m.e.descend(m.ctx, []Commit{head}, func(c Commit, _ []Commit) (follow, more bool, err error) {
+		n++
+		return true, n < m.keep, m.commit(c)
+	})
 }
 
-// staged marks what a staged op names.
-func (m *marker) staged(kind opKind, data []byte) error {
-	switch kind {
-	case opLink:
-		c, err := castCID(data)
-		if err != nil {
-			return err
-		}
-		m.link(c)
-	case opBlob:
-		_, c, err := splitBlob(data)
-		if err != nil {
-			return err
-		}
-		return m.value(c)
+// commit marks a commit and its tree.
+func (m *marker) commit(c Commit) error {
+	if err := m.blob(c.CID); err != nil {
+		return err
+	}
+	h, err := codec.HashOf(c.Root)
+	if err == nil {
+		err = m.tree(prolly.Addr{Hash: h})
+	}
+	if err != nil {
+		return fmt.Errorf("commit %v: %w", c.CID, err)
 	}
 	return nil
 }
 
 // tree marks the nodes at and below a, and the blobs they name.
-func (m *marker) tree(a prolly.Addr) error {
-	if a.Hash == codec.EmptyRoot {
-		m.nodes[a.Hash] = true
+func (m *marker) tree(a prolly.Addr) error { return m.node(a, -1) }
+
+// node marks the node at a, which must be of the level unless that is negative,
+// and all below it. It is whole only when all below it is marked.
+func (m *marker) node(a prolly.Addr, level int) error {
+	if a.Hash == codec.EmptyRoot || m.seen != nil && m.seen.has(a.Hash) {
 		return nil
 	}
-	for waiting := []prolly.Addr{a}; len(waiting) > 0; {
-		a, waiting = waiting[len(waiting)-1], waiting[:len(waiting)-1]
-		if m.nodes[a.Hash] {
-			continue
-		}
-		if err := m.ctx.Err(); err != nil {
-			return err
-		}
-		n, err := m.e.nodes.peek(m.ctx, a)
-		if err != nil {
-			return err
-		}
-		m.nodes[a.Hash] = true
-		m.bytes.NodeBytes += uint64(len(n.Block()))
-		if n.Level() > 0 {
-			for i := range n.Len() {
-				waiting = append(waiting, n.Addr(i))
-			}
-		} else if err := m.leaf(n); err != nil {
-			return fmt.Errorf("leaf %v: %w", a.Hash, err)
+	if err := m.e.ready(m.ctx); err != nil {
+		return err
+	}
+	mark, err := m.c.Marked(m.ctx, a.Hash)
+	if err == nil && mark < kv.Kept && m.now {
+		err = m.c.Mark(m.ctx, a.Hash, kv.Kept)
+	}
+	if err != nil {
+		return storeError("mark node "+a.Hash.String(), err)
+	}
+	if mark == kv.Whole { // a young one may have been there before, and lead to what was
+		return nil
+	}
+	n, err := m.e.nodes.peek(m.ctx, a)
+	if err != nil {
+		return err
+	}
+	if level >= 0 && n.Level() != level {
+		return fmt.Errorf("%w: node %v is of level %d where its parent needs %d", ErrCorrupt, a.Hash, n.Level(), level)
+	}
+	missing, err := m.below(n)
+	if err != nil {
+		return fmt.Errorf("node %v: %w", a.Hash, err)
+	}
+	mark = kv.Whole
+	if missing != nil {
+		mark = kv.Kept
+	}
+	if err := m.c.Mark(m.ctx, a.Hash, mark); err != nil {
+		return storeError("mark node "+a.Hash.String(), err)
+	}
+	m.counted(a.Hash, n, missing == nil)
+	return missing
+}
+
+func (m *marker) counted(h codec.Hash, n *prolly.Node, whole bool) {
+	if m.seen != nil && whole {
+		m.seen.add(h)
+	}
+	m.count.Nodes++
+	m.count.NodeBytes += uint64(len(n.Block()))
+	if m.told != nil && m.count.Nodes%1024 == 0 {
+		m.told()
+	}
+}
+
+// below marks what a node names. missing says that something of it is not
+// here, and that this may be so.
+func (m *marker) below(n *prolly.Node) (missing, err error) {
+	if n.Level() == 0 {
+		err := m.leaf(n)
+		return m.hole(nil, err)
+	}
+	for i := range n.Len() {
+		if missing, err = m.hole(missing, m.node(n.Addr(i), n.Level()-1)); err != nil {
+			return missing, err
 		}
 	}
-	return nil
+	return missing, nil
+}
+
+// hole sorts out an error: those of which a marker of what was brought back
+// takes note and goes on.
+func (m *marker) hole(missing, err error) (error, error) {
+	if err != nil && errors.Is(err, ErrMissing) && m.holes {
+		return err, nil
+	}
+	return missing, err
 }
 
 func (m *marker) leaf(n *prolly.Node) error {
@@ -215,62 +222,98 @@ func (m *marker) leaf(n *prolly.Node) error {
 			return err
 		}
 		if n.Kind(i) == codec.Link {
-			m.link(c)
-		} else if err := m.value(c); err != nil {
+			err = m.link(c)
+		} else {
+			err = m.value(c)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// blob marks a block; false when it was marked before.
-func (m *marker) blob(c cid.Cid) bool {
-	if _, ok := m.blobs[string(c.Hash())]; ok {
-		return false
+// staged marks what a staged op names.
+func (m *marker) staged(kind opKind, data []byte) error {
+	switch kind {
+	case opLink:
+		c, err := castCID(data)
+		if err != nil {
+			return err
+		}
+		return m.link(c)
+	case opBlob:
+		_, c, err := splitBlob(data)
+		if err != nil {
+			return err
+		}
+		return m.value(c)
 	}
-	m.blobs[string(c.Hash())] = struct{}{}
-	return true
+	return nil
+}
+
+// blob marks a block. While others sweep it must still be here.
+func (m *marker) blob(c cid.Cid) error {
+	m.count.Blobs++
+	if err := m.c.MarkBlob(m.ctx, c.Hash()); err != nil {
+		return storeError("mark blob", err)
+	}
+	if !m.now {
+		return nil
+	}
+	if _, ok := inIdentity(c); ok {
+		return nil
+	}
+	ok, err := m.e.store.HasBlob(m.ctx, c)
+	if err == nil && !ok {
+		err = kv.ErrNotFound
+	}
+	if err != nil {
+		return storeError("mark blob "+c.String(), err)
+	}
+	return nil
 }
 
 // link marks the block that a caller's link names, be it here or not, be it a
-// blob or a node.
-func (m *marker) link(c cid.Cid) {
-	m.blob(c)
-	if h, ok := hashOfBlock(c); ok && !m.nodes[h] {
-		m.nodes[h] = false
+// blob or a node. What that links to is its caller's business.
+func (m *marker) link(c cid.Cid) error {
+	m.count.Blobs++
+	if err := m.c.MarkBlob(m.ctx, c.Hash()); err != nil {
+		return storeError("mark blob", err)
 	}
+	if h, ok := hashOfBlock(c); ok {
+		if err := m.c.Mark(m.ctx, h, kv.Kept); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return storeError("mark node "+h.String(), err)
+		}
+	}
+	return nil
 }
 
 // value marks the blocks of an out-of-line value.
 func (m *marker) value(c cid.Cid) error {
-	if !m.blob(c) || c.Type() != cid.DagCBOR {
+	h, hashed := hashOfBlock(c)
+	list := c.Type() == cid.DagCBOR
+	if list && hashed && m.seen != nil && m.seen.has(h) {
 		return nil
+	}
+	if err := m.blob(c); err != nil || !list {
+		return err
 	}
 	b, err := m.e.ReadBlock(m.ctx, c)
 	if err != nil {
 		return err
 	}
-	list, err := codec.ParseChunkList(b)
+	l, err := codec.ParseChunkList(b)
 	if err != nil {
 		return fmt.Errorf("%w: chunk list %v: %w", ErrCorrupt, c, err)
 	}
-	for _, x := range list.Links {
+	for _, x := range l.Links {
 		if err := m.value(x); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// keepsNode and keepsBlob tell what is marked.
-func (m *marker) keepsNode(h codec.Hash) bool {
-	_, ok := m.nodes[h]
-	return ok
-}
-
-func (m *marker) keepsBlob(multihash []byte) bool {
-	if _, ok := m.blobs[string(multihash)]; ok {
-		return true
+	if hashed && m.seen != nil {
+		m.seen.add(h)
 	}
-	return m.e.young.has(multihash)
+	return nil
 }

@@ -195,7 +195,7 @@ func (f *fold) moveTo(to Resolved, t prolly.Tree) error {
 		}
 		f.ref.hasCommit, f.ref.commit = true, h
 	}
-	f.bulk = true
+	f.bulk, f.moved = true, true
 	f.trees[theTree] = t
 	return nil
 }

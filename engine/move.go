@@ -22,10 +22,11 @@ func (e *Engine) RenameBranch(ctx context.Context, from, to string) (*Branch, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer inside.leave()
 	if err := e.opening.lock(ctx); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ type pin struct {
 
 // pins are all pins of an engine.
 type pins struct {
+	e  *Engine
 	mu sync.Mutex
 	m  map[*pin]struct{}
 }
@@ -35,6 +36,7 @@ func (p *pins) addOf(b *Branch, st *state) *pin {
 
 func (p *pins) remove(n *pin) {
 	p.mu.Lock()
+	p.e.leaving(n.st)
 	delete(p.m, n)
 	p.mu.Unlock()
 }
@@ -42,6 +44,7 @@ func (p *pins) remove(n *pin) {
 // keepTrees makes a pin let go of what is staged.
 func (p *pins) keepTrees(n *pin) {
 	p.mu.Lock()
+	p.e.leaving(n.st)
 	n.st = n.st.with(nil)
 	p.mu.Unlock()
 }
@@ -74,7 +77,7 @@ func (p *pins) states() []*state {
 	return r
 }
 
-// pin pins the branch as it is now. A collection that ran in between has
+// pin pins the branch as it is now. A collection that began in between has
 // marked the state only if it was still the branch's when the pin was set.
 func (b *Branch) pin() (*pin, error) {
 	for {

@@ -38,10 +38,11 @@ type Retained struct {
 // else needs it. A cut stays, also when the policy changes. Without Last and
 // Age nothing is cut. An interruption leaves some of the cuts made, each of them whole.
 func (e *Engine) Retain(ctx context.Context, r Retention) (Retained, error) {
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return Retained{}, err
 	}
-	defer e.leave()
+	defer inside.leave()
 	k := keeper{e: e, ctx: ctx, r: r, kept: map[codec.Hash]struct{}{}, border: map[codec.Hash]Commit{}}
 	k.oldest = e.o.Now().Add(-r.Age).UnixMilli()
 	if err := k.walk(); err != nil {

@@ -22,10 +22,11 @@ const shallowPrefix = "s/"
 // of reporting ErrMissing; parents that are here nevertheless are walked. It is
 // durable when it returns, and marks nothing twice.
 func (e *Engine) MarkShallow(ctx context.Context, c cid.Cid) error {
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	return e.markShallow(ctx, c)
 }
 

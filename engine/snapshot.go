@@ -176,12 +176,16 @@ func (e *Engine) Tree(ctx context.Context, root cid.Cid) (*Snapshot, error) {
 	if err := e.ready(ctx); err != nil {
 		return nil, err
 	}
-	if err := e.world.enter(ctx); err != nil { // nothing goes before it is pinned
+	inside, err := e.world.enter(ctx)
+	if err != nil { // nothing goes before it is pinned
 		return nil, err
 	}
-	defer e.leave()
+	defer inside.leave()
 	t, err := e.target(ctx, root)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.bringBack(ctx, lateRoot{tree: t.tree.Addr()}); err != nil {
 		return nil, err
 	}
 	st := &state{trees: [roots]prolly.Tree{t.tree, prolly.Empty(e.nodes)}}

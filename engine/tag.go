@@ -41,12 +41,16 @@ func (e *Engine) Tag(ctx context.Context, name string, c cid.Cid) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	t, err := e.target(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := e.bringBack(ctx, lateRoot{tree: t.tree.Addr(), commit: t.commit}); err != nil {
 		return err
 	}
 	release, err := e.hold(ctx, t.tree)
@@ -98,10 +102,11 @@ func (e *Engine) DeleteTag(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := e.enter(ctx); err != nil {
+	inside, err := e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer e.leave()
+	defer inside.leave()
 	return e.moveTag(ctx, name, nil)
 }
 

@@ -131,10 +131,11 @@ func (t *Tx) Commit(ctx context.Context, d ...Durability) error {
 	if err := b.room(ctx); err != nil {
 		return err
 	}
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	p := preparation{e: b.e}
 	for _, r := range t.roots() {
 		if err := p.addOwn(ctx, r.root, &r.own); err != nil {
@@ -144,7 +145,7 @@ func (t *Tx) Commit(ctx context.Context, d ...Durability) error {
 	if err := b.beginWrite(ctx); err != nil {
 		return errors.Join(err, p.drop())
 	}
-	err := t.validate()
+	err = t.validate()
 	if err == nil {
 		err = b.stage(ctx, p.ops, p.w)
 	}

@@ -28,10 +28,11 @@ func (b *Branch) Update(ctx context.Context, f func(u *Update) error, d ...Durab
 	if err := b.room(ctx); err != nil {
 		return err
 	}
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	p := preparation{e: b.e}
 	changed, err := b.update(ctx, f, &p)
 	if err == nil && !changed {

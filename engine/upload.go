@@ -40,14 +40,15 @@ func (b *Branch) stageUpload(ctx context.Context, o op, w *writer, sync bool) er
 	if err := b.room(ctx); err != nil {
 		return err
 	}
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	if err := b.beginWrite(ctx); err != nil {
 		return err
 	}
-	err := b.stage(ctx, []op{o}, w)
+	err = b.stage(ctx, []op{o}, w)
 	b.write.unlock()
 	return b.afterStage(ctx, err, sync)
 }
@@ -63,10 +64,11 @@ type upload struct {
 
 // WriteBlob implements prolly.NodeStore.
 func (u *upload) WriteBlob(ctx context.Context, c cid.Cid, block []byte) error {
-	if err := u.e.enter(ctx); err != nil {
+	inside, err := u.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer u.e.leave()
+	defer inside.leave()
 	u.held.add(c.Hash())
 	return u.w.WriteBlob(ctx, c, block)
 }

@@ -37,14 +37,15 @@ func (b *Branch) stageOne(ctx context.Context, ops []op, sync bool) error {
 	if err := b.room(ctx); err != nil {
 		return err
 	}
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	if err := b.beginWrite(ctx); err != nil {
 		return err
 	}
-	err := b.stage(ctx, ops, nil)
+	err = b.stage(ctx, ops, nil)
 	b.write.unlock()
 	return b.afterStage(ctx, err, sync)
 }
@@ -74,10 +75,11 @@ func (b *Branch) Apply(ctx context.Context, edits []prolly.Edit, d ...Durability
 	if err := b.room(ctx); err != nil {
 		return err
 	}
-	if err := b.e.enter(ctx); err != nil {
+	inside, err := b.e.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.e.leave()
+	defer inside.leave()
 	p := preparation{e: b.e}
 	if err := p.add(ctx, theTree, edits); err != nil {
 		return errors.Join(err, p.drop())
@@ -85,7 +87,7 @@ func (b *Branch) Apply(ctx context.Context, edits []prolly.Edit, d ...Durability
 	if err := b.beginWrite(ctx); err != nil {
 		return errors.Join(err, p.drop())
 	}
-	err := b.stage(ctx, p.ops, p.w)
+	err = b.stage(ctx, p.ops, p.w)
 	b.write.unlock()
 	return errors.Join(b.afterStage(ctx, err, durable(d)), p.drop())
 }
@@ -143,17 +145,23 @@ func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
 		if v, err = prolly.StoreValue(ctx, p.w, e.Key, v.Bytes); err != nil {
 			return op{}, err
 		}
-	} else if v.Kind() == codec.Blob {
-		if err := p.e.haveBlob(ctx, v); err != nil {
+	} else if v.Kind() != codec.Inline {
+		if err := p.e.haveBlock(ctx, v); err != nil {
 			return op{}, err
 		}
 	}
 	return opOf(e.Key, v), nil
 }
 
-// haveBlob makes sure that an out-of-line value which is used again is still
-// here.
-func (e *Engine) haveBlob(ctx context.Context, v prolly.Value) error {
+// haveBlock makes sure that an out-of-line value which is used again is still
+// here; and that it, or the block that a link names, if it is here, stays.
+func (e *Engine) haveBlock(ctx context.Context, v prolly.Value) error {
+	if v.Kind() == codec.Link {
+		return e.keepLink(ctx, v.Link)
+	}
+	if err := e.keepValue(ctx, v.Blob()); err != nil {
+		return err
+	}
 	ok, err := e.store.HasBlob(ctx, v.Blob())
 	if err != nil {
 		return storeError("look for blob", err)

@@ -50,6 +50,9 @@ var (
 	// that keeps every promise.
 	ErrFailed = errors.New("kv: store stopped after a failure")
 
+	// ErrBusy: garbage is being collected already.
+	ErrBusy = errors.New("kv: a collection is under way")
+
 	// ErrClosed: the store is closed.
 	ErrClosed = errors.New("kv: closed")
 )

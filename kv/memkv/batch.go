@@ -37,7 +37,7 @@ func (b *batch) add(op string, size int, check func() error, step func(*Store)) 
 // PutNode implements kv.BlockWriter.
 func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (at kv.Hint, err error) {
 	n := node{Node: cloneNode(kv.Node{Block: block, Children: children})}
-	check := func() error { return b.reserve(&n.at) }
+	check := func() error { return b.reserve(h, &n.at) }
 	err = b.add("put node", len(block)+len(children)*len(at)+len(h), check, func(s *Store) {
 		delete(s.at, s.nodes[h].at)
 		s.nodes[h] = n
@@ -49,9 +49,12 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (at kv.H
 }
 
 // reserve takes the next hint of the store.
-func (b *batch) reserve(at *kv.Hint) error {
+func (b *batch) reserve(h codec.Hash, at *kv.Hint) error {
 	return b.s.write(context.Background(), "reserve", func() error {
 		*at = b.s.nextHint()
+		if c := b.s.collecting; c != nil {
+			c.nodes[h] = true
+		}
 		return nil
 	})
 }
@@ -63,7 +66,12 @@ func (b *batch) PutBlob(c cid.Cid, block []byte) error {
 		if !ok {
 			return fmt.Errorf("%w: undefined CID", kv.ErrName)
 		}
-		return nil
+		return b.s.write(context.Background(), "put blob", func() error {
+			if c := b.s.collecting; c != nil {
+				c.blobs[string(key)] = true
+			}
+			return nil
+		})
 	}
 	block = cloneBytes(block)
 	return b.add("put blob", len(block)+len(key), check, func(s *Store) {

@@ -21,8 +21,9 @@ type Store struct {
 	disk   *Disk
 	moving bool
 
-	mu     sync.RWMutex
-	closed bool
+	mu         sync.RWMutex
+	closed     bool
+	collecting *collection // nil: none is under way
 	state
 }
 

@@ -33,6 +33,8 @@ type batch struct {
 	puts  bool   // whether nodes were put
 	nodes int    // put, less those deleted
 
+	fill func() error // called at commit, with the turn: adds what depends on what is stored then
+
 	later  bool           // nodes are put behind
 	behind []*pendingNode // those
 	held   int            // bytes of them
@@ -79,6 +81,9 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint
 	}
 	if len(children) > math.MaxUint16 {
 		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w: %d children", kv.ErrTooLarge, len(children))
+	}
+	if c := b.s.collecting.Load(); c != nil {
+		c.put.add(h[:])
 	}
 	at := b.s.ids.take(len(children) > 0)
 	if b.later {
@@ -131,6 +136,9 @@ func (b *batch) PutBlob(c cid.Cid, block []byte) error {
 	}
 	if err := b.fits(len(block) + len(multihash)); err != nil {
 		return fmt.Errorf("pebblekv: put blob: %w", err)
+	}
+	if c := b.s.collecting.Load(); c != nil {
+		c.puttingBlob(multihash)
 	}
 	has, err := b.s.HasBlob(context.Background(), c)
 	if err != nil || has {

@@ -78,6 +78,20 @@ func (b *behind) find(h codec.Hash) (n kv.Node, ok bool) {
 	return n, true
 }
 
+// at returns where a node will lie that is not written yet.
+func (b *behind) at(h codec.Hash) (i id, ok bool) {
+	if b.some.Load() == 0 {
+		return i, false
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	p, ok := b.byHash[h]
+	if ok {
+		i = p.at
+	}
+	return i, ok
+}
+
 // add takes the nodes of a batch that is being committed.
 func (b *behind) add(nodes []*pendingNode) {
 	if len(nodes) == 0 {

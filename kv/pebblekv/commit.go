@@ -40,7 +40,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	switch {
 	case s.readOnly:
 		return kv.ErrReadOnly
-	case pb.Empty() && len(b.ops) == 0 && !b.puts && len(b.behind) == 0:
+	case pb.Empty() && len(b.ops) == 0 && !b.puts && len(b.behind) == 0 && b.fill == nil:
 		return nil
 	}
 	if err := s.turn.take(ctx, s.failure); err != nil {
@@ -49,6 +49,11 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	defer s.turn.give()
 	if err := s.check(&b.plan); err != nil {
 		return err
+	}
+	if b.fill != nil {
+		if err := b.fill(); err != nil {
+			return err
+		}
 	}
 	s.behind.add(b.behind)
 	if len(b.behind) > 0 && s.st.generation != s.generation {
@@ -63,7 +68,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	if err := s.changeLog(b, pb, &next.digest); err != nil {
 		return s.stop(err)
 	}
-	next.nodes += uint64(b.nodes) // two's complement: it may be less
+	next.nodes = count(next.nodes, b.nodes)
 	if b.puts && next.generation != s.generation {
 		next.generation = s.generation
 		defer s.noted.Store(next.sequence)
@@ -81,6 +86,15 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	s.st = next
 	s.committed.Store(next.sequence)
 	return nil
+}
+
+// count adds to how many nodes there are. What a crash left uncounted (P4) may
+// be removed all the same.
+func count(nodes uint64, more int) uint64 {
+	if more < 0 && uint64(-more) > nodes {
+		return 0
+	}
+	return nodes + uint64(more) // two's complement
 }
 
 // check asks the plan whether the ref and its log are as it needs them.

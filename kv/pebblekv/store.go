@@ -43,6 +43,8 @@ type Store struct {
 	fs     vfs.FS // as Pebble sees it
 	tables sstable.WriterOptions
 	behind behind
+
+	collecting atomic.Pointer[collection] // nil: none is under way
 }
 
 var (
