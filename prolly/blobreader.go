@@ -175,3 +175,12 @@ func (r *blobReader) WriteTo(w io.Writer) (int64, error) {
 	}
 	return sum, nil
 }
+
+// OpenValue returns a reader of a value out of line that the tree yielded.
+// ErrBadValue for any other.
+func (t Tree) OpenValue(ctx context.Context, v Value) (io.ReadSeekCloser, error) {
+	if v.blob == nil {
+		return nil, fmt.Errorf("%w: it does not stand out of line", ErrBadValue)
+	}
+	return OpenBlob(ctx, t.ns, v.blob, v.Size)
+}
