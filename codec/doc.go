@@ -24,6 +24,9 @@
 // A [Node] finds the i-th key, value or child in these by arithmetic, and
 // copies none of them.
 //
+// Blocks of other formats (UCANs, receipts) are held to the same strictness by
+// [CheckDAGCBOR], which knows nothing else of them.
+//
 // Invariants, which tests cite:
 //
 //	C1  What was encoded is what is read again.
