@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
@@ -179,9 +180,11 @@ func (b *behind) room(ctx context.Context, f *failure) error {
 		if !full {
 			return nil
 		}
+		begin := time.Now()
 		if err := b.wait(ctx, f, shrunk); err != nil {
 			return err
 		}
+		f.tell("wait for a run of nodes to be written", begin, 0)
 	}
 }
 

@@ -31,14 +31,16 @@ type failure struct {
 	trouble chan struct{} // a flush failed and is tried again
 	flushes int           // that failed in a row; Pebble calls with its lock held
 	broken  chan error    // of the last compaction that failed
+	event   func(Event)   // nil: nobody is told
 }
 
-func newFailure(log *slog.Logger, dir string) *failure {
+func newFailure(log *slog.Logger, event func(Event), dir string) *failure {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &failure{
 		log:     log.With("store", dir),
+		event:   event,
 		stuck:   make(chan struct{}),
 		trouble: make(chan struct{}, 1),
 		broken:  make(chan error, 1),

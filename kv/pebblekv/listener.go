@@ -11,7 +11,7 @@ import (
 // listener hears what Pebble does by itself. A corruption that a read meets is
 // that read's error, and no reason to stop.
 func (f *failure) listener() *pebble.EventListener {
-	return &pebble.EventListener{
+	l := &pebble.EventListener{
 		BackgroundError: func(err error) { f.log.Error("background job failed", "error", err) },
 		FlushEnd:        func(info pebble.FlushInfo) { f.flushed(info.Err) },
 		CompactionEnd: func(info pebble.CompactionInfo) {
@@ -26,6 +26,8 @@ func (f *failure) listener() *pebble.EventListener {
 			f.log.Error("damaged file", "path", info.Path, "error", info.Details)
 		},
 	}
+	f.hear(l)
+	return l
 }
 
 // maxFlushes is how many flushes may fail in a row. Pebble tries again at once

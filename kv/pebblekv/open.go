@@ -57,7 +57,7 @@ func open(dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFailure(o.Logger, d.path)
+	f := newFailure(o.Logger, o.OnEvent, d.path)
 	s, err := openLocked(d, o, f)
 	switch {
 	case err == nil:

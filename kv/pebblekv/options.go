@@ -37,6 +37,11 @@ type Options struct {
 	// Logger is told what goes wrong by itself, and at debug level what Pebble
 	// does; nil: nobody is.
 	Logger *slog.Logger
+
+	// OnEvent is told what takes time in the background, and what writers wait
+	// for. It is called by several goroutines, some of which hold Pebble's locks:
+	// it must return at once and leave the store alone. nil: nobody is told.
+	OnEvent func(Event)
 }
 
 const (

@@ -1,6 +1,10 @@
 package pebblekv
 
-import "github.com/cockroachdb/pebble/v2"
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // room follows how full Pebble's memtable is. A batch for which there is none
 // makes Pebble change to another memtable and another log, which may take long,
@@ -58,15 +62,19 @@ func (s *Store) apply(pb *pebble.Batch) error {
 	switch {
 	case s.room.has(pb):
 	case s.room.hadIfEmpty(pb):
+		begin := time.Now()
 		if err := s.await(func() error { _, err := s.db.AsyncFlush(); return err }); err != nil {
 			return err
 		}
+		s.tell("wait for a memtable", begin, 0)
 		s.room.fresh(0)
 	default:
 		n := pb.Len() // before Pebble takes a very large one
+		begin := time.Now()
 		if err := s.await(func() error { return s.db.Apply(pb, pebble.NoSync) }); err != nil {
 			return err
 		}
+		s.tell("wait for a memtable, large batch", begin, 0)
 		if n >= s.room.limit/2 {
 			n = 0 // it has a memtable of its own
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage"
@@ -56,6 +57,7 @@ func (s *Store) writeRun(r *nodeRun) error {
 	if len(nodes) == 0 {
 		return nil
 	}
+	defer s.tell("run of nodes", time.Now(), uint64(r.size))
 	if r.size < s.behind.limit/worthATable {
 		return s.writeThroughLog(nodes)
 	}
