@@ -138,12 +138,17 @@ func (s *Service) intoSpace(ctx context.Context, space string, granted []delegat
 		return err
 	}
 	var tree []prolly.Edit
-	for _, d := range granted {
-		c, err := cidOf(d.Link())
+	for _, d := range granted { // with what they rest on
+		root := mustCID(d.Link())
+		blocks, err := bundle(ctx, sourceOf(d), root)
 		if err != nil {
 			return err
 		}
-		tree = append(tree, putLink(PrefixDelegation+c.String(), c))
+		edits, err := nameBlocks(blocks, d.Link(), PrefixDelegation, func(cid.Cid, []byte) error { return nil })
+		if err != nil {
+			return err
+		}
+		tree = append(tree, edits...)
 	}
 	return b.Apply(ctx, tree, engine.NoSync)
 }
