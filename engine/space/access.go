@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	cid "github.com/ipfs/go-cid"
+	"github.com/ipld/go-ipld-prime/datamodel"
 	accesscap "github.com/storacha/go-libstoracha/capabilities/access"
 	"github.com/storacha/go-ucanto/core/delegation"
 	"github.com/storacha/go-ucanto/core/ipld"
@@ -20,11 +21,13 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
-// In the service's own side tree: sidePending is followed by the hash of the
-// secret in a link, with what it confirms; sideGranted by an audience, "/" and
-// the CID of a delegation to it that waits to be claimed.
+// In the service's own side tree: sidePending is followed by the CID of an
+// access/authorize, with what was asked; sideSecret by the hash of the secret in a
+// link, with that CID; sideGranted by an audience, "/" and the CID of a delegation
+// to it that waits to be claimed.
 const (
 	sidePending = "pending/"
+	sideSecret  = "secret/"
 	sideGranted = "granted/"
 )
 
@@ -35,13 +38,18 @@ type pending struct {
 	Can     []string `json:"can"`
 	Request string   `json:"request"` // CID of the access/authorize invocation
 	Space   string   `json:"space"`   // in whose queue it was; perhaps empty
+	Secret  string   `json:"secret"`  // hash of the one in the mail
 	Expires int64    `json:"expires"`
 }
 
 // ErrNotPending: the link is not, or no longer, good for anything.
 var ErrNotPending = errors.New("space: nothing to confirm")
 
-func pendingKey(secret string) string { return sidePending + codec.Sum([]byte(secret)).String() }
+// screenFact, true in the facts of an access/authorize, says that the agent has a
+// screen: it opens /authorize/<invocation> there, and no mail is wanted.
+const screenFact = "access/screen"
+
+func hashOf(secret string) string { return codec.Sum([]byte(secret)).String() }
 
 // accessAuthorize asks an account to let an agent act for it.
 func (s *Service) accessAuthorize(_ context.Context, j *job) (*outcome, error) {
@@ -69,22 +77,54 @@ func (s *Service) accessAuthorize(_ context.Context, j *job) (*outcome, error) {
 		p.Can = append(p.Can, a.Can)
 	}
 	secret := rand.Text()
-	return &outcome{
-		ok:    accesscap.AuthorizeOk{Request: linkOf(j.cid), Expiration: int(expires)},
-		side:  []prolly.Edit{putJSON(pendingKey(secret), p)},
-		after: func() { s.sendLink(email, secret, p) },
-	}, nil
+	p.Secret = hashOf(secret)
+	out := &outcome{
+		ok: accesscap.AuthorizeOk{Request: linkOf(j.cid), Expiration: int(expires)},
+		side: []prolly.Edit{
+			putJSON(sidePending+p.Request, p),
+			{Key: []byte(sideSecret + p.Secret), Value: prolly.Value{Bytes: []byte(p.Request)}},
+		},
+	}
+	if !hasScreen(j) {
+		out.after = func() { s.sendLink(email, secret, p) }
+	}
+	return out, nil
+}
+
+func hasScreen(j *job) bool {
+	for _, f := range j.chain.Delegation().Facts() {
+		if n, ok := f[screenFact].(datamodel.Node); ok {
+			yes, err := n.AsBool()
+			return err == nil && yes
+		}
+		if yes, ok := f[screenFact].(bool); ok {
+			return yes
+		}
+	}
+	return false
 }
 
 // Pending tells what a link would confirm. ErrNotPending.
-func (s *Service) Pending(ctx context.Context, secret string) (account, agent string, can []string, err error) {
-	var p pending
-	err = side(ctx, s.own, func(r *engine.Root) error { p, err = s.pending(ctx, r, secret); return err })
-	return p.Account, p.Agent, p.Can, err
+func (s *Service) Pending(ctx context.Context, secret string) (p pending, err error) {
+	err = side(ctx, s.own, func(r *engine.Root) error { p, err = s.behind(ctx, r, secret); return err })
+	return p, err
 }
 
-func (s *Service) pending(ctx context.Context, r *engine.Root, secret string) (p pending, err error) {
-	found, err := getJSON(ctx, r, pendingKey(secret), &p)
+// behind finds what a secret is for.
+func (s *Service) behind(ctx context.Context, r *engine.Root, secret string) (pending, error) {
+	request, err := r.Get(ctx, []byte(sideSecret+hashOf(secret)))
+	if errors.Is(err, engine.ErrNotFound) {
+		err = ErrNotPending
+	}
+	if err != nil {
+		return pending{}, err
+	}
+	return s.asked(ctx, r, string(request))
+}
+
+// asked is what an access/authorize asked for. ErrNotPending.
+func (s *Service) asked(ctx context.Context, r *engine.Root, request string) (p pending, err error) {
+	found, err := getJSON(ctx, r, sidePending+request, &p)
 	if err == nil && (!found || s.o.Now().Unix() >= p.Expires) {
 		err = ErrNotPending
 	}
@@ -92,15 +132,19 @@ func (s *Service) pending(ctx context.Context, r *engine.Root, secret string) (p
 }
 
 // Confirm is the account's yes: its agent gets a delegation, which the service
-// attests. The link is good for one time.
-func (s *Service) Confirm(ctx context.Context, secret string) error {
+// attests. The link is good for one time. It returns the account.
+func (s *Service) Confirm(ctx context.Context, secret string) (account string, err error) {
 	s.runningOwn.Lock()
 	defer s.runningOwn.Unlock()
-	var p pending
-	err := side(ctx, s.own, func(r *engine.Root) (err error) { p, err = s.pending(ctx, r, secret); return err })
+	p, err := s.Pending(ctx, secret)
 	if err != nil {
-		return err
+		return "", err
 	}
+	return p.Account, s.confirm(ctx, p)
+}
+
+// confirm does what was asked. runningOwn is held.
+func (s *Service) confirm(ctx context.Context, p pending) error {
 	account, err := did.Parse(p.Account)
 	if err != nil {
 		return err
@@ -120,7 +164,7 @@ func (s *Service) Confirm(ctx context.Context, secret string) error {
 	if err := s.intoSpace(ctx, p.Space, granted); err != nil {
 		return err
 	}
-	edits = append(edits, remove(pendingKey(secret)))
+	edits = append(edits, remove(sidePending+p.Request), remove(sideSecret+p.Secret))
 	return s.own.Update(ctx, func(u *engine.Update) error { return u.Side().Apply(ctx, edits) })
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	cid "github.com/ipfs/go-cid"
+	"github.com/ipld/go-ipld-prime/datamodel"
+	"github.com/ipld/go-ipld-prime/node/basicnode"
 	accesscap "github.com/storacha/go-libstoracha/capabilities/access"
 	blobcap "github.com/storacha/go-libstoracha/capabilities/space/blob"
 	"github.com/storacha/go-ucanto/core/delegation"
@@ -151,6 +153,60 @@ func TestLogin(t *testing.T) {
 		t.Errorf("a guess: %d", code)
 	}
 }
+
+// TestLoginOnScreen: requirement 16: where the account's session is known the
+// service's page confirms without a mail; to others it shows nothing.
+func TestLoginOnScreen(t *testing.T) {
+	w := newWorld(t)
+	agent := w.device(newKey(t))
+	alice, bob := account(t, "alice@web.mail"), account(t, "bob@web.mail")
+	screen := func(t *auth.Terms) {
+		t.Facts = []map[string]datamodel.Node{{screenFact: basicnode.NewBool(true)}}
+	}
+	agent.login(alice)
+	_, _, cookies := w.page(http.MethodPost, w.lastLink())
+	if len(cookies) != 1 || !cookies[0].HttpOnly {
+		t.Fatalf("cookies %v", cookies)
+	}
+	mails := func() int {
+		files, err := filepath.Glob(filepath.Join(w.mails, "*"))
+		w.must(err)
+		return len(files)
+	}
+	before := mails()
+	mine, other := agent.login(alice, screen), agent.login(bob, screen)
+	if mails() != before {
+		t.Error("a mail was sent")
+	}
+	url := func(c cid.Cid) string { return w.server.URL + "/authorize/" + c.String() }
+	agent.sync()
+	had := len(agent.keys(PrefixDelegation))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for name, code := range map[string]int{
+			"no session":        first(w.page(method, url(mine))),
+			"another's session": first(w.page(method, url(other), cookies...)),
+			"a guessed session": first(w.page(method, url(mine), &http.Cookie{Name: cookieName, Value: "x"})),
+		} {
+			if code != 404 {
+				t.Errorf("%s of %s: %d", method, name, code)
+			}
+		}
+	}
+	if code, page, _ := w.page(http.MethodGet, url(mine), cookies...); code != 200 || !strings.Contains(page, alice.String()) {
+		t.Errorf("GET: %d %s", code, page)
+	}
+	if agent.sync(); len(agent.keys(PrefixDelegation)) != had {
+		t.Error("looking at the page confirmed it")
+	}
+	if code, _, _ := w.page(http.MethodPost, url(mine), cookies...); code != 200 {
+		t.Errorf("POST: %d", code)
+	}
+	if agent.sync(); len(agent.keys(PrefixDelegation)) != had+2 {
+		t.Error("nothing came of it")
+	}
+}
+
+func first(code int, _ string, _ []*http.Cookie) int { return code }
 
 // proofsFor are the delegations to an agent, whatever the space.
 func (d *device) proofsFor(agent did.DID) (out []delegation.Proof, err error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
@@ -36,6 +37,7 @@ const carType = "application/vnd.ipld.car"
 //	GET  /blob/<multihash>          the bytes of a blob
 //	GET  /confirm/<secret>          shows what a link in a mail confirms
 //	POST /confirm/<secret>          confirms it
+//	GET, POST /authorize/<invocation>   the same without a mail, for a known session
 //	GET  /.well-known/did.json      the service's key
 //	GET  /health, GET /metrics
 func (s *Service) Handler() http.Handler {
@@ -47,20 +49,39 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /blob/{digest}", s.serveBlob)
 	mux.HandleFunc("GET /confirm/{secret}", s.serveShow)
 	mux.HandleFunc("POST /confirm/{secret}", s.serveConfirm)
+	mux.HandleFunc("GET /authorize/{request}", s.serveScreen)
+	mux.HandleFunc("POST /authorize/{request}", s.serveScreenConfirm)
 	mux.HandleFunc("GET /.well-known/did.json", s.serveDID)
 	mux.HandleFunc("GET /metrics", s.serveMetrics)
-	work := make(chan struct{}, s.o.Limits.Requests)
+	work := semaphore.NewWeighted(int64(s.o.Limits.Requests))
+	memory := semaphore.NewWeighted(max(s.o.Limits.Memory, s.o.Limits.RequestBytes))
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /health", s.serveHealth) // even when all hands are busy
 	outer.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case work <- struct{}{}:
-			defer func() { <-work }()
-			mux.ServeHTTP(w, r)
-		case <-r.Context().Done():
+		n := s.weight(r)
+		if work.Acquire(r.Context(), 1) != nil {
+			return // the client is gone
 		}
+		defer work.Release(1)
+		if memory.Acquire(r.Context(), n) != nil {
+			return
+		}
+		defer memory.Release(n)
+		mux.ServeHTTP(w, r)
 	})
 	return outer
+}
+
+// weight is how many bytes of a request are held in memory at once: all of it,
+// unless it is a blob.
+func (s *Service) weight(r *http.Request) int64 {
+	switch {
+	case r.Method != http.MethodPost:
+		return 1 << 20
+	case r.ContentLength < 0:
+		return s.o.Limits.RequestBytes
+	}
+	return min(max(r.ContentLength, 1<<16), s.o.Limits.RequestBytes)
 }
 
 // status is what an error of a request is in HTTP.

@@ -140,7 +140,7 @@ func (p *pull) post(ctx context.Context, req *request, blocks []ipld.Block) erro
 	if p.blocks, err = readCAR(bytes.NewReader(got), maxAnswer, 2*maxChanges); err != nil {
 		return fmt.Errorf("%w: %w", ErrService, err)
 	}
-	if p.ans, err = decode[answer](p.blocks.byName[p.blocks.root], "Answer", 16*maxAnswer); err != nil {
+	if p.ans, err = decode[answer](p.blocks.byName[p.blocks.root], "Answer", 2*maxAnswer); err != nil {
 		return fmt.Errorf("%w: %w", ErrService, err)
 	}
 	return nil

@@ -39,6 +39,7 @@ type Limits struct {
 	BlobBytes    uint64        // of one blob: 4 GiB
 	Invocations  int           // of one message: 256
 	Requests     int           // at work at once: 64
+	Memory       int64         // of all requests at work together: 256 MiB
 	Spaces       int           // kept by the service: 100,000
 	Address      time.Duration // how long an upload address holds: 24 h
 	Confirm      time.Duration // how long a link in a mail holds: 15 min
@@ -50,6 +51,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.BlobBytes, 4<<30)
 	set(&l.Invocations, 256)
 	set(&l.Requests, 64)
+	set(&l.Memory, 256<<20)
 	set(&l.Spaces, 100_000)
 	set(&l.Address, 24*time.Hour)
 	set(&l.Confirm, 15*time.Minute)

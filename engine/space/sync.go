@@ -20,7 +20,7 @@ import (
 // about the request as a whole; whatever is wrong with an entry or an invocation
 // is in the answer or in a receipt.
 func (s *Service) sync(ctx context.Context, id did.DID, car *carBlocks) (*answer, []ipld.Block, error) {
-	req, err := decode[request](car.byName[car.root], "Request", 16*s.o.Limits.RequestBytes)
+	req, err := decode[request](car.byName[car.root], "Request", 2*s.o.Limits.RequestBytes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +135,9 @@ func (y *syncing) do(ctx context.Context) (*answer, []ipld.Block, error) {
 		return nil, nil, err
 	}
 	y.ans.Root = ours.Root()
+	if len(y.req.Changes) > maxChanges {
+		return nil, nil, fmt.Errorf("%w: %d changes", ErrTooLarge, len(y.req.Changes))
+	}
 	for _, c := range y.req.Changes {
 		if err := prolly.CheckEdit(c.edit()); err != nil {
 			return nil, nil, fmt.Errorf("%w: %v", ErrMalformed, err)

@@ -229,8 +229,8 @@ func readCAR(r io.Reader, size int64, blocks int) (*carBlocks, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n == 0 || n > uint64(lr.N)+uint64(br.Buffered()) || int64(n) > size {
-			return nil, io.ErrUnexpectedEOF
+		if n > uint64(max(lr.N, 0))+uint64(br.Buffered()) {
+			return nil, ErrTooLarge
 		}
 		// Grown as bytes come, so that a length alone costs nothing.
 		var b bytes.Buffer
@@ -240,6 +240,9 @@ func readCAR(r io.Reader, size int64, blocks int) (*carBlocks, error) {
 		return b.Bytes(), nil
 	}
 	head, err := section()
+	if errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("%w: CAR header", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: CAR header: %v", ErrMalformed, err)
 	}
@@ -251,7 +254,7 @@ func readCAR(r io.Reader, size int64, blocks int) (*carBlocks, error) {
 		if err == io.EOF {
 			break
 		}
-		if lr.N <= 0 || len(c.order) >= blocks {
+		if lr.N <= 0 || len(c.order) >= blocks || errors.Is(err, ErrTooLarge) {
 			return nil, fmt.Errorf("%w: CAR of more than %d bytes or %d blocks", ErrTooLarge, size, blocks)
 		}
 		if err != nil {
