@@ -11,18 +11,27 @@ import (
 // Large batches are repaired by several passes side by side, each with a run
 // of the edits. Two passes may be joined when nodes that neither touched lie between them:
 // a cut depends on nothing farther than W away or outside of its stage-1 gap, and
-// a node weighs at least W. Where that does not hold the level is done again
-// by one pass.
+// a node weighs at least W. Where edits are few, there are such nodes for all
+// that is likely, and whether there were is seen afterwards; where they are
+// many, a cut is looked for that no edit can move. Where neither holds the level
+// is done again by one pass.
 
 // editsAPass is how many edits make another pass worth while. Tests lower it.
 var editsAPass = 64
 
 const (
-	// nodesApart is how many untouched nodes must lie between two passes: one
-	// would do; with four the level also weighs more than M for certain.
+	// nodesApart is how many untouched nodes lie between two passes whose
+	// split is not firm: one would do; with four the level also weighs more
+	// than M for certain.
 	nodesApart = 4
+	// nodesFar is how many untouched nodes between two edits make it likely
+	// that passes split there stay apart.
+	nodesFar = 32
+	// passesACore is how many passes each core gets, one after the other: a core
+	// that has other work too then does fewer of them.
+	passesACore = 4
 	// splitTries is how many places are looked at for a split.
-	splitTries = 8
+	splitTries = 64
 )
 
 // applier repairs a tree level by level.
@@ -110,60 +119,111 @@ func (a *applier) level(level int, in *levelEdits) (*levelPass, error) {
 	return p, nil
 }
 
-// splits returns where the edits of a level may be split: far from each other.
-func (a *applier) splits(level int, in *levelEdits) ([]int, error) {
-	n := min(runtime.GOMAXPROCS(0), in.len()/editsAPass)
-	if n < 2 || level == a.old.level {
+// split is where the edits of a level are parted.
+type split struct {
+	at   int  // the first edit of the right part
+	firm bool // no pass reaches beyond, whatever it does
+}
+
+// splits returns where the edits of a level may be split.
+func (a *applier) splits(level int, in *levelEdits) ([]split, error) {
+	cores := runtime.GOMAXPROCS(0)
+	n := min(passesACore*cores, in.len()/editsAPass)
+	if n < 2 || cores < 2 || level == a.old.level {
 		return nil, nil
 	}
-	var splits []int
+	var splits []split
 	left, right := a.old.cursor(a.ctx), a.old.cursor(a.ctx)
+	last := 0
 	for k := 1; k < n; k++ {
-		at := in.len() * k / n
-		for i := at; i < at+splitTries && i < in.len(); i++ {
+		from := max(in.len()*k/n, last+1)
+		for i := from; i < min(from+splitTries, in.len()); i++ {
 			if err := left.seekNode(a.old, level, in.key(i-1)); err != nil {
 				return nil, err
 			}
 			if err := right.seekNode(a.old, level, in.key(i)); err != nil {
 				return nil, err
 			}
-			if nodesBetween(&left, &right) > nodesApart {
-				splits = append(splits, i)
-				break
+			firm := false
+			if nodesBetween(&left, &right) < nodesFar {
+				var err error
+				if firm, err = parts(&left, &right); err != nil {
+					return nil, err
+				}
+				if !firm {
+					continue
+				}
 			}
+			splits, last = append(splits, split{i, firm}), i
+			break
 		}
 	}
 	return splits, nil
 }
 
+// parts tells whether a stage-1 cut stands between two nodes and has an
+// untouched node on either side, which is all that the cut depends on: so it
+// stays, and who repairs one side does not come to the other.
+func parts(left, right *cursor) (bool, error) {
+	c := left.clone()
+	if c.top().addr.Hash == right.top().addr.Hash {
+		return false, nil
+	}
+	var prev *Node
+	for range nodesApart {
+		more, err := c.nextNode()
+		if err != nil || !more || c.top().addr.Hash == right.top().addr.Hash {
+			return false, err
+		}
+		if n := c.node(); prev != nil && stage1(n.Level(), prev, n) {
+			return true, nil
+		}
+		prev = c.node()
+	}
+	return false, nil
+}
+
 // together runs a pass for each part of the edits. It returns nil when the
-// passes came too close to each other.
-func (a *applier) together(level int, in *levelEdits, splits []int) (*levelPass, error) {
-	splits = append(splits, in.len())
+// passes came too close to each other, or the level may have become small.
+func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPass, error) {
 	group, ctx := errgroup.WithContext(a.ctx)
-	lo := 0
-	for k, hi := range splits {
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	parts := len(splits) + 1
+	for k := range parts {
+		lo, hi := 0, in.len()
+		if k > 0 {
+			lo = splits[k-1].at
+		}
+		if k < len(splits) {
+			hi = splits[k].at
+		}
 		p := a.pass(k, level, in.slice(lo, hi))
 		p.ctx, p.w.ctx = ctx, ctx
 		group.Go(p.edits)
-		lo = hi
 	}
 	err := group.Wait()
-	for k := range splits {
-		p := a.passes[k]
+	weight := uint64(0)
+	for _, p := range a.passes[:parts] {
 		p.ctx, p.w.ctx = a.ctx, a.ctx
+		weight += p.weight
 	}
 	if err != nil {
 		return nil, err
 	}
-	for k := range splits[1:] {
-		if !a.passes[k].apart(a.passes[k+1]) {
+	for k, s := range splits {
+		if s.firm {
+			weight += 2 * minWeight
+		} else if weight += nodesApart * minWeight; !a.passes[k].apart(a.passes[k+1]) {
 			return nil, nil
 		}
 	}
 	all := a.passes[0]
-	for k := range splits[1:] {
-		all.out.appendAll(a.passes[k+1].out)
+	for _, p := range a.passes[1:parts] {
+		all.moved = all.moved || p.moved
+		all.out.appendAll(p.out)
+	}
+	if all.moved && weight <= maxWeight {
+		return nil, nil
 	}
 	return all, nil
 }
