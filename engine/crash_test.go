@@ -306,3 +306,25 @@ func TestCrashInRecovery(t *testing.T) {
 	}}
 	kvtest.CrashSweep(t, w, kvtest.SweepOptions{Points: 6, Depth: 1})
 }
+
+// TestCrashInCollection: after a crash anywhere in a history with collections,
+// another collection goes on where that one was cut short, and harms nothing
+// either (G6).
+func TestCrashInCollection(t *testing.T) {
+	v := voyages()[4]
+	verify := func(fs vfs.FS, acked, begun int) error {
+		err := v.opened(fs, func(b *Branch) error {
+			_, err := b.e.GC(ctx, GCOptions{})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("collection after the crash: %w", err)
+		}
+		return v.verify(fs, acked, begun)
+	}
+	points := 200
+	if testing.Short() {
+		points = 30
+	}
+	kvtest.CrashSweep(t, kvtest.Workload{Name: v.name, Run: v.run, Verify: verify}, kvtest.SweepOptions{Points: points})
+}

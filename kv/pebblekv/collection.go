@@ -27,7 +27,7 @@ type collection struct {
 
 	// removing is held for writing while something is removed that was not
 	// marked a moment before, and for reading by who makes something stay that is
-	// here already (P10). It is taken before turn and mu.
+	// here already (P9). It is taken before turn and mu.
 	removing sync.RWMutex
 	sweeping atomic.Bool
 

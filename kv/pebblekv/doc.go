@@ -45,10 +45,10 @@
 //	P8  A node that was put behind is found, by its hash, from the commit of its
 //	    batch on, be it in memory or in a table; it is in a table once Written
 //	    says so.
-//	P10 A collection removes a node only if its id is below all given since, it
+//	P9  A collection removes a node only if its id is below all given since, it
 //	    is not marked, and no node of its hash was put since; a blob only if it
 //	    is not marked and was not put since. It looks again, for that, with
 //	    removing and the turn held; who makes something stay that is here already
 //	    says so with removing held for reading, and looks for it afterwards.
-//	P11 A node and its entry in the index are removed in one batch.
+//	P10 A node and its entry in the index are removed in one batch.
 package pebblekv
