@@ -17,7 +17,7 @@ const (
 	sweepStretch = 4096
 
 	// sweepAtOnce is how many blocks are removed while others wait.
-	sweepAtOnce = 256
+	sweepAtOnce = 64
 )
 
 // Sweep implements kv.Sweeper, by way of a collection: so what it says of
