@@ -68,7 +68,7 @@ type gcInfo struct {
 	Seconds   float64    `json:"seconds"`
 	Marking   float64    `json:"markingSeconds"`
 	Longest   float64    `json:"longestHoldSeconds"` // for which a writer would have had to wait
-	DiskBytes *uint64    `json:"diskBytes"` // afterwards; null when the store cannot tell
+	DiskBytes *uint64    `json:"diskBytes"`          // afterwards; null when the store cannot tell
 }
 
 func (a *app) gc(ctx context.Context, o engine.GCOptions) error {
