@@ -79,6 +79,7 @@ func (a *app) export(ctx context.Context, ref, file string, o exportOptions) err
 	if o.depth < 0 {
 		return usagef("--depth must not be negative")
 	}
+	limitMemory()
 	toStdout := file == "" || file == "-"
 	if toStdout && a.outTTY {
 		return usagef("a CAR file is not for a terminal: name a FILE")
