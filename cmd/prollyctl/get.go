@@ -93,6 +93,7 @@ func (a *app) copyPart(ctx context.Context, v view, key []byte, o getOptions) er
 }
 
 func (a *app) copyFrom(r io.ReadSeeker, o getOptions) error {
+	limitMemory()
 	from := io.Reader(r)
 	if o.part() {
 		if _, err := r.Seek(o.offset, io.SeekStart); err != nil {
