@@ -57,11 +57,11 @@ func TestW2StallsAndTheirCauses(t *testing.T) {
 	if len(long) != 2 || !long[0].begin.Equal(at(100)) {
 		t.Fatalf("W2 violated: %v", long)
 	}
-	if got, want := r.causes(long[1]), "compaction 300ms; flush 100ms"; got != want {
+	if got, want := strings.Join(r.causes(long[1]), "; "), "compaction, 300ms; flush, 100ms"; got != want {
 		t.Errorf("W2 violated: %q, not %q", got, want)
 	}
 	r.events = nil
-	if got := r.causes(long[0]); !strings.Contains(got, "nothing that the store did") {
+	if got := r.causes(long[0])[0]; !strings.Contains(got, "nothing that the store did") {
 		t.Errorf("no cause: %q", got)
 	}
 	if got := r.quantile(0.5); got != 101*ms {

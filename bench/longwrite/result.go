@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -70,8 +71,8 @@ func (r *result) stalls() (long []write) {
 	return long
 }
 
-// causes says what overlapped a write, the longest first.
-func (r *result) causes(w write) string {
+// causes says what overlapped a write, the longest first, and for how long.
+func (r *result) causes(w write) []string {
 	type cause struct {
 		what string
 		took time.Duration
@@ -84,14 +85,14 @@ func (r *result) causes(w write) string {
 		}
 	}
 	if found == nil {
-		return "nothing that the store did: the disk, or other work on the machine"
+		return []string{"nothing that the store did: the disk, or other work on the machine"}
 	}
 	slices.SortFunc(found, func(a, b cause) int { return int(b.took - a.took) })
 	var words []string
 	for _, c := range found[:min(len(found), 4)] {
-		words = append(words, fmt.Sprintf("%s %v", c.what, c.took.Round(time.Millisecond)))
+		words = append(words, fmt.Sprintf("%s, %v", c.what, c.took.Round(time.Millisecond)))
 	}
-	return strings.Join(words, "; ")
+	return words
 }
 
 func later(a, b time.Time) time.Time {
@@ -130,8 +131,15 @@ func (r *result) print(w io.Writer) error {
 		r.quantile(0.999).Round(time.Microsecond), r.quantile(1).Round(time.Microsecond))
 	long := r.stalls()
 	say("longer than %v   %d", r.stall, len(long))
+	first := map[string]int{}
 	for _, x := range long {
-		say("  %v  %s", x.took.Round(time.Millisecond), r.causes(x))
+		causes := r.causes(x)
+		say("  %v  %s", x.took.Round(time.Millisecond), strings.Join(causes, "; "))
+		what, _, _ := strings.Cut(causes[0], ",")
+		first[what]++
+	}
+	for _, what := range slices.Sorted(maps.Keys(first)) {
+		say("  %d × %s", first[what], what)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
