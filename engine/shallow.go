@@ -116,3 +116,17 @@ func (e *Engine) Parents(ctx context.Context, c Commit) ([]Commit, error) {
 	}
 	return out, nil
 }
+
+// Shallow tells whether any history of the store was cut off.
+func (e *Engine) Shallow(ctx context.Context) (bool, error) {
+	if err := e.ready(ctx); err != nil {
+		return false, err
+	}
+	for _, err := range e.store.ListRefs(ctx, shallowPrefix) {
+		if err != nil {
+			return false, storeError("list refs", err)
+		}
+		return true, nil
+	}
+	return false, nil
+}

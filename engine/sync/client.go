@@ -202,6 +202,9 @@ func (x *exchange) do(ctx context.Context, method, path string, body io.Reader) 
 	if resp.StatusCode != http.StatusOK {
 		return nil, a.refused(resp.StatusCode)
 	}
+	if kind := resp.Header.Get("Content-Type"); method == http.MethodPost && kind != contentType {
+		return nil, malformed("an answer of type %.60q", kind)
+	}
 	ok = true
 	return a, nil
 }

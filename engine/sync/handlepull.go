@@ -153,7 +153,7 @@ func (p *pullAnswer) run(q pullRequest) error {
 			return p.head(statusSame)
 		}
 	}
-	done, err := p.fromCommits(q.haves)
+	done, err := p.fromCommits(q)
 	if done || err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (p *pullAnswer) head(s status) error {
 
 // fromCommits sends the commits that the client's descend not from, when it has
 // commits that are known here.
-func (p *pullAnswer) fromCommits(haves []cid.Cid) (bool, error) {
+func (p *pullAnswer) fromCommits(q pullRequest) (bool, error) {
 	if !p.version.Commit.Defined() {
 		return false, nil
 	}
@@ -186,7 +186,7 @@ func (p *pullAnswer) fromCommits(haves []cid.Cid) (bool, error) {
 		return false, err
 	}
 	var have []engine.Commit
-	for _, name := range haves {
+	for _, name := range q.haves {
 		c, err := g.read(p.ctx, name)
 		if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrNoCommit) {
 			continue
@@ -212,25 +212,14 @@ func (p *pullAnswer) fromCommits(haves []cid.Cid) (bool, error) {
 	if err := p.head(statusSteps); err != nil {
 		return false, err
 	}
-	return true, p.s.chain(p.ctx, g, list)
-}
-
-// chain sends a step for each commit, from its first parent that is here.
-func (s *sender) chain(ctx context.Context, g *graph, list []engine.Commit) error {
-	for _, c := range list {
-		parents, err := g.parents(ctx, c)
-		if err != nil {
-			return err
-		}
-		base := cid.Undef
-		if len(parents) > 0 {
-			base = parents[0].Root
-		}
-		if err := s.commit(ctx, c, base); err != nil {
-			return err
+	ch := chain{s: p.s, g: g}
+	if q.shallow {
+		ch.there = map[cid.Cid]bool{}
+		for _, c := range have {
+			ch.there[c.CID], ch.last = true, c.Root
 		}
 	}
-	return nil
+	return true, ch.send(p.ctx, list)
 }
 
 // fromRoots sends one step from a tree that both sides have.

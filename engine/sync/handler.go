@@ -151,8 +151,11 @@ func (c *call) json(status int, v any) error {
 	}
 	c.began = true
 	c.w.Header().Set("Content-Type", "application/json")
-	c.w.WriteHeader(status)
+	if status == http.StatusRequestTimeout {
+		c.w.Header().Set("Connection", "close") // or the rest of the request would be waited for
+	}
 	c.deadline()
+	c.w.WriteHeader(status)
 	_, err = c.w.Write(b)
 	return err
 }

@@ -185,7 +185,7 @@ func (r *runReader) ids(n uint64) ([]uint64, error) {
 }
 
 func parseLeaves(b []byte) (q leavesRequest, err error) {
-	r, _, err := openRequest(b)
+	r, _, err := openRequest(b, 0)
 	if err != nil {
 		return q, err
 	}

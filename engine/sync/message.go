@@ -134,19 +134,31 @@ const maxHaves = 64
 // estimate the server answers with symbols of its leaves when it knows none of
 // that:
 //
-//	│ version 1 │ flags: 1 has an estimate │ n, LEB128 │ n hashes of commits or roots │
+//	│ version 1 │ flags: 1 has an estimate, 2 shallow │ n, LEB128 │ n hashes of commits or roots │
 //	then perhaps │ salt, 8 bytes LE │ estimator of the leaves │
+//
+// A shallow client has the trees of the commits that it names, and perhaps of
+// none that these descend from.
 type pullRequest struct {
 	haves    []cid.Cid
+	shallow  bool
 	estimate bool
 	salt     uint64
 	leaves   riblt.Estimator
 }
 
+const (
+	flagEstimate = 1
+	flagShallow  = 2
+)
+
 func (p *pullRequest) append(dst []byte) ([]byte, error) {
 	var flags byte
 	if p.estimate {
-		flags = 1
+		flags = flagEstimate
+	}
+	if p.shallow {
+		flags |= flagShallow
 	}
 	dst = binary.AppendUvarint(append(dst, wireVersion, flags), uint64(len(p.haves)))
 	for _, c := range p.haves {
@@ -161,24 +173,25 @@ func (p *pullRequest) append(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// openRequest reads what all requests begin with.
-func openRequest(b []byte) (r runReader, flags byte, err error) {
+// openRequest reads what all requests begin with; some flags may be set.
+func openRequest(b []byte, may byte) (r runReader, flags byte, err error) {
 	r = runReader{rest: b}
 	s, err := r.take(2)
 	if err != nil {
 		return r, 0, err
 	}
-	if s[0] != wireVersion || s[1] > 1 {
+	if s[0] != wireVersion || s[1]&^may != 0 {
 		return r, 0, malformed("a request of version %d with flags %#x", s[0], s[1])
 	}
 	return r, s[1], nil
 }
 
 func parsePull(b []byte) (p pullRequest, err error) {
-	r, flags, err := openRequest(b)
+	r, flags, err := openRequest(b, flagEstimate|flagShallow)
 	if err != nil {
 		return p, err
 	}
+	p.shallow = flags&flagShallow != 0
 	n, err := r.uvarint()
 	if err != nil {
 		return p, err
@@ -193,7 +206,7 @@ func parsePull(b []byte) (p pullRequest, err error) {
 		}
 		p.haves = append(p.haves, c)
 	}
-	if p.estimate = flags == 1; p.estimate {
+	if p.estimate = flags&flagEstimate != 0; p.estimate {
 		if p.salt, err = r.u64(); err != nil {
 			return p, err
 		}
@@ -224,7 +237,7 @@ func (q rangeRequest) append(dst []byte) ([]byte, error) {
 }
 
 func parseRange(b []byte) (q rangeRequest, err error) {
-	r, flags, err := openRequest(b)
+	r, flags, err := openRequest(b, 1)
 	if err != nil {
 		return q, err
 	}
@@ -257,7 +270,7 @@ func (q historyRequest) append(dst []byte) ([]byte, error) {
 }
 
 func parseHistory(b []byte) (q historyRequest, err error) {
-	r, _, err := openRequest(b)
+	r, _, err := openRequest(b, 0)
 	if err != nil {
 		return q, err
 	}
@@ -285,7 +298,7 @@ func appendBlocks(dst []byte, names []cid.Cid) []byte {
 }
 
 func parseBlocks(b []byte) (names []cid.Cid, err error) {
-	r, _, err := openRequest(b)
+	r, _, err := openRequest(b, 0)
 	for err == nil && len(r.rest) > 0 {
 		var raw []byte
 		var c cid.Cid

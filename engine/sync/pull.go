@@ -75,6 +75,7 @@ type pull struct {
 	commit []byte           // its block, when nothing is known in common
 	result Result
 
+	shallow bool // our history is cut off somewhere
 	symbols apartSymbols
 }
 
@@ -87,6 +88,9 @@ func (p *pull) run(ctx context.Context) (err error) {
 	}
 	defer p.snap.Close()
 	p.result.After = p.result.Before
+	if p.shallow, err = p.e.Shallow(ctx); err != nil {
+		return err
+	}
 	if err := p.fetch(ctx); err != nil {
 		return err
 	}
@@ -98,7 +102,7 @@ func (p *pull) run(ctx context.Context) (err error) {
 	}
 	in := &incoming{
 		e: p.e, s: p.s, version: p.head.version, budget: p.budget, shared: p.seen.root,
-		apart:   p.head.status == statusApart || p.head.status == statusBulk || !p.result.Before.Commit.Defined(),
+		apart:   p.head.status == statusApart || p.head.status == statusBulk || p.shallow || !p.result.Before.Commit.Defined(),
 		resolve: p.o.Resolve, newest: p.o.Newest, replace: p.o.Replace, message: fmt.Sprintf("merge %s of %s", p.o.Branch, p.o.Remote),
 	}
 	for _, st := range p.s.steps {
@@ -178,7 +182,7 @@ func (p *pull) fetchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q := pullRequest{haves: names}
+	q := pullRequest{haves: names, shallow: p.shallow}
 	if len(names) > 0 && !p.seen.name.Defined() && p.snap.Tree().Len() > 0 {
 		q.estimate, q.salt = true, rand.Uint64()
 		if q.leaves, _, err = leafEstimate(ctx, p.snap.Tree(), q.salt); err != nil {
@@ -245,24 +249,29 @@ func (p *exchange) rest(ctx context.Context, s *spool, st *step) error {
 }
 
 // lacking asks for the blocks that were not sent along: once for each level of
-// a list of chunks.
+// a list of chunks, unless the connection breaks.
 func (p *exchange) lacking(ctx context.Context, s *spool) error {
 	for range p.budget.Depth + 1 {
-		values, links, err := s.missing(ctx, p.e, p.budget.Depth)
-		if err != nil || len(values) == 0 && len(links) == 0 {
-			return err
-		}
 		before := len(s.blocks)
-		err = p.ask(ctx, pathBlocks, appendBlocks(nil, append(values, links...)), func(fr *frameReader) error {
-			return p.receive(fr, s)
-		})
-		if err != nil {
-			return err
-		}
-		if len(s.blocks) == before {
-			if len(values) > 0 {
-				return fmt.Errorf("block %v of a value: %w", values[0], ErrMissing)
+		var values []cid.Cid
+		err := p.again(ctx, func() int64 { return int64(len(s.blocks)) }, func() error {
+			var links []cid.Cid
+			var err error
+			values, links, err = s.missing(ctx, p.e, p.budget.Depth)
+			if err != nil || len(values) == 0 && len(links) == 0 {
+				return err
 			}
+			return p.ask(ctx, pathBlocks, appendBlocks(nil, append(values, links...)), func(fr *frameReader) error {
+				return p.receive(fr, s)
+			})
+		})
+		switch {
+		case err != nil:
+			return err
+		case len(s.blocks) > before:
+		case len(values) > 0:
+			return fmt.Errorf("block %v of a value: %w", values[0], ErrMissing)
+		default:
 			return nil
 		}
 	}

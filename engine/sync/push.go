@@ -250,5 +250,5 @@ func (p *push) steps(ctx context.Context, s *sender, v Version, tree prolly.Tree
 		return err
 	}
 	p.stats.CommitsOut = len(list)
-	return s.chain(ctx, g, list)
+	return (&chain{s: s, g: g}).send(ctx, list)
 }
