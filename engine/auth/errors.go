@@ -30,22 +30,24 @@ var (
 
 // Names of refusals, as on today's wire.
 const (
-	Unauthorized               = "Unauthorized"
-	InvalidAudience            = "InvalidAudience"
-	Expired                    = "Expired"
-	NotValidBefore             = "NotValidBefore"
-	Revoked                    = "Revoked"
-	InsufficientStorage        = "InsufficientStorage"
-	HandlerNotFound            = "HandlerNotFoundError"
-	InvocationCapability       = "InvocationCapabilityError"
-	HandlerExecution           = "HandlerExecutionError"
-	MalformedInvocation        = "MalformedInvocation"
-	BudgetExceeded             = "BudgetExceeded"
-	InvalidSignature           = "InvalidSignature"
-	EscalatedCapability        = "EscalatedCapability"
-	UnauthorizedRevocation     = "UnauthorizedRevocation"
-	maxMessage             int = 2048
+	Unauthorized           = "Unauthorized"
+	InvalidAudience        = "InvalidAudience"
+	Expired                = "Expired"
+	NotValidBefore         = "NotValidBefore"
+	Revoked                = "Revoked"
+	InsufficientStorage    = "InsufficientStorage"
+	HandlerNotFound        = "HandlerNotFoundError"
+	InvocationCapability   = "InvocationCapabilityError"
+	HandlerExecution       = "HandlerExecutionError"
+	MalformedInvocation    = "MalformedInvocation"
+	BudgetExceeded         = "BudgetExceeded"
+	InvalidSignature       = "InvalidSignature"
+	EscalatedCapability    = "EscalatedCapability"
+	UnauthorizedRevocation = "UnauthorizedRevocation"
 )
+
+// maxMessage is the length in bytes to which the text of a refusal is cut.
+const maxMessage = 2048
 
 // Denied is a refusal, as it goes into a receipt: the same refusal gives the
 // same bytes, so it has no stack and no time of day. It is an error of the

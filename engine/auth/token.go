@@ -231,5 +231,6 @@ func linkCID(l datamodel.Link) cid.Cid {
 	return cid.Undef
 }
 
-// did mailto and others that have no key of their own
+// keyless tells whether a DID is of a method that names no key: did:mailto,
+// did:web and the like.
 func keyless(d did.DID) bool { return !strings.HasPrefix(d.String(), did.KeyPrefix) }
