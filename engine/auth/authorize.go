@@ -137,6 +137,15 @@ func authorization(a *token, proof cid.Cid, service did.DID) int {
 	})
 }
 
+// AuthorizedProof is the delegation that a capability of ucan/authorize is
+// about; the undefined CID when it names none.
+func AuthorizedProof(c Capability) cid.Cid {
+	if c.Can != AuthorizeAbility {
+		return cid.Undef
+	}
+	return authorizedProof(c.Nb)
+}
+
 // authorizedProof is the proof that is named in nb: under "proof", or "permit"
 // as the first drafts had it.
 func authorizedProof(nb datamodel.Node) cid.Cid {

@@ -38,6 +38,7 @@ func (s *Service) newHandlers() map[string]handler {
 		{auth.AbilityOf(accesscap.Claim), s.accessClaim},
 		{auth.AbilityOf(accesscap.Delegate), s.accessDelegate},
 		{auth.Revoke(), s.revoke},
+		{auth.Ability{Can: auth.AuthorizeAbility}, s.ucanAuthorize},
 	}
 	older := list[2] // clients in the field use either name
 	older.ability.Can, older.ability.Check = "space/blob/get", nil
