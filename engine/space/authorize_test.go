@@ -90,4 +90,32 @@ func TestAuthorizeProof(t *testing.T) {
 	if got := list(proofs[:1]); got != auth.Unauthorized {
 		t.Errorf("without: %q", got)
 	}
+
+	// The same by the client: it asks, keeps the answer, and sends what is smaller.
+	replica, err := Open(w.ctx, newEngine(t), owner.DID())
+	w.must(err)
+	w.must(replica.Keep(w.ctx, d))
+	size := func() (n int) {
+		proofs, err := replica.Proofs(w.ctx, agent.DID())
+		w.must(err)
+		if got := list(proofs); got != "" {
+			t.Errorf("%d proofs: %q", len(proofs), got)
+		}
+		for _, p := range proofs {
+			d, _ := p.Delegation()
+			for b, err := range d.Blocks() {
+				w.must(err)
+				n += len(b.Bytes())
+			}
+		}
+		return n
+	}
+	full := size()
+	w.must(replica.AskAuthorization(w.ctx, agent.c, mustCID(d.Link())))
+	if short := size(); short >= full {
+		t.Errorf("%d bytes of proofs with an authorization, %d without", short, full)
+	}
+	if err := replica.AskAuthorization(w.ctx, owner.c, mustCID(d.Link())); err == nil {
+		t.Error("authorized for somebody else")
+	}
 }

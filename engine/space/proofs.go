@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	cid "github.com/ipfs/go-cid"
 	"github.com/storacha/go-ucanto/core/delegation"
 	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
@@ -37,21 +38,31 @@ func (s *Space) Delegations(ctx context.Context) iter.Seq2[*auth.Chain, error] {
 }
 
 // Proofs are the delegations in the space that an agent may rely on now: those
-// for it, none when the agent is the space itself.
+// for it, none when the agent is the space itself. One that the service has
+// authorized goes without its chain when that is smaller.
 func (s *Space) Proofs(ctx context.Context, agent did.DID) ([]delegation.Proof, error) {
 	if agent == s.id {
 		return nil, nil
 	}
-	var out []delegation.Proof
+	var held []*auth.Chain
+	authorized := map[cid.Cid]*auth.Chain{}
 	for ch, err := range s.Delegations(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		d := ch.Delegation()
-		if ch.Audience() != agent || ucan.IsExpired(d) || len(out) >= maxProofs {
+		if ch.Audience() != agent || ucan.IsExpired(ch.Delegation()) {
 			continue
 		}
-		out = append(out, delegation.FromDelegation(d))
+		if proof := auth.AuthorizedProof(ch.Capabilities()[0]); proof.Defined() {
+			authorized[proof] = ch // goes with its proof, or not at all
+		} else if len(held) < maxProofs {
+			held = append(held, ch)
+		}
+	}
+	var out []delegation.Proof
+	for _, ch := range held {
+		proofs, _ := auth.Carry(ch, nil, authorized[ch.CID()])
+		out = append(out, proofs...)
 	}
 	return out, nil
 }
