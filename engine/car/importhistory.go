@@ -72,9 +72,16 @@ func (m *importer) commit(w awaited) (c *engine.Commit, fresh bool, err error) {
 	}
 	stored, err := m.e.ReadCommit(m.ctx, w.name)
 	if err == nil {
-		// One that nothing leads to may lack what it names: it is gone through
-		// as if it came from the file.
-		return &stored, !known, err
+		if known {
+			return &stored, false, nil
+		}
+		// One that nothing leads to may lack what it names, and may be about to
+		// go: it is taken as if it came from the file.
+		block, err := stored.Encode()
+		if err == nil {
+			err = m.a.PutBlock(m.ctx, w.name, block)
+		}
+		return &stored, true, err
 	}
 	if !errors.Is(err, engine.ErrMissing) {
 		return nil, false, err

@@ -41,7 +41,7 @@ type taken struct {
 // it. It is stored after its children: what is in the store is whole, and knows
 // where they lie.
 func (m *importer) node(h codec.Hash, level int, have bases) (taken, error) {
-	n, fresh, err := m.nodeBlock(h)
+	n, err := m.nodeBlock(h)
 	if err != nil {
 		return taken{}, err
 	}
@@ -54,28 +54,29 @@ func (m *importer) node(h codec.Hash, level int, have bases) (taken, error) {
 	} else {
 		hints, err = m.children(n, have)
 	}
-	if err != nil || !fresh {
-		return taken{node: n}, err
+	if err != nil {
+		return taken{}, err
 	}
 	hint, err := m.ns.WriteNode(m.ctx, h, n.Block(), hints)
 	return taken{n, hint}, err
 }
 
-// nodeBlock returns the node h: from the file, or from the store.
-func (m *importer) nodeBlock(h codec.Hash) (n *prolly.Node, fresh bool, err error) {
+// nodeBlock returns the node h: from the file, or from the store, where
+// perhaps nothing names it any more, so that it is written again.
+func (m *importer) nodeBlock(h codec.Hash) (*prolly.Node, error) {
 	name := h.CID()
 	if !m.ahead(name) {
 		n, err := prolly.ReadNode(m.ctx, m.ns, prolly.Addr{Hash: h})
 		if errors.Is(err, prolly.ErrMissing) {
 			err = m.missing("node", name)
 		}
-		return n, false, err
+		return n, err
 	}
-	n, err = prolly.DecodeNode(h, bytes.Clone(m.f.block), nil)
+	n, err := prolly.DecodeNode(h, bytes.Clone(m.f.block), nil)
 	if err != nil {
-		return nil, false, fmt.Errorf("car: %w", err)
+		return nil, fmt.Errorf("car: %w", err)
 	}
-	return n, true, m.take(&m.stats.Nodes)
+	return n, m.take(&m.stats.Nodes)
 }
 
 // children takes the children of a node and returns where they lie.
@@ -130,10 +131,10 @@ func (m *importer) leaf(n *prolly.Node, have bases) error {
 		if err != nil {
 			return fmt.Errorf("%w: a link: %w", prolly.ErrCorrupt, err)
 		}
+		m.key = n.AppendKey(m.key[:0], i)
 		if n.Kind(i) == codec.Link {
-			err = m.linked(c)
+			err = m.linked(c, n, i, have)
 		} else {
-			m.key = n.AppendKey(m.key[:0], i)
 			err = m.value(c, n, i, have)
 		}
 		if err != nil {
@@ -143,15 +144,29 @@ func (m *importer) leaf(n *prolly.Node, have bases) error {
 	return nil
 }
 
-// linked takes the block that a caller's link names, if it is there.
-func (m *importer) linked(c cid.Cid) error {
-	if inName(c) || !m.ahead(c) {
+// linked takes the block that link i of a leaf names, if it is in the file or
+// here. The link's key is m.key.
+func (m *importer) linked(c cid.Cid, n *prolly.Node, i int, have bases) error {
+	if inName(c) {
 		return nil
 	}
-	if err := m.a.PutBlock(m.ctx, c, m.f.block); err != nil {
+	if m.ahead(c) {
+		if err := m.a.PutBlock(m.ctx, c, m.f.block); err != nil {
+			return err
+		}
+		return m.take(&m.stats.Linked)
+	}
+	if same, _, err := have.value(m.ctx, m.key, n, i); same || err != nil {
 		return err
 	}
-	return m.take(&m.stats.Linked)
+	b, err := m.e.ReadBlock(m.ctx, c)
+	if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrHash) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return m.a.PutBlock(m.ctx, c, b)
 }
 
 // value takes the blocks of value i of a leaf, whose key is m.key.
@@ -201,7 +216,8 @@ func (m *importer) blob(c cid.Cid, size uint64, have chunks, depth int) error {
 	return m.inside(c, b, size, have, depth)
 }
 
-// storedBlob returns a block that the file leaves out.
+// storedBlob returns a block that the file leaves out, and keeps it: perhaps
+// nothing named it any more.
 func (m *importer) storedBlob(c cid.Cid) ([]byte, error) {
 	b, err := m.e.ReadBlock(m.ctx, c)
 	if errors.Is(err, engine.ErrMissing) { // or it came, but long ago
@@ -213,7 +229,10 @@ func (m *importer) storedBlob(c cid.Cid) ([]byte, error) {
 	if errors.Is(err, engine.ErrMissing) {
 		return nil, m.missing("block", c)
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return b, m.a.PutBlock(m.ctx, c, b)
 }
 
 func (m *importer) freshBlob(c cid.Cid, size uint64, have chunks, depth int) error {
