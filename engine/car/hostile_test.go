@@ -66,7 +66,11 @@ func TestSpoiledFiles(t *testing.T) {
 	v := newVictim(s)
 	root, file := s.treeFile()
 	_, list := s.listed(file)
-	for range 150 {
+	rounds := 150
+	if testing.Short() {
+		rounds = 30
+	}
+	for range rounds {
 		bad := bytes.Clone(file)
 		i := s.IntN(len(bad))
 		if s.IntN(2) == 0 { // most of the file is one value
@@ -75,11 +79,11 @@ func TestSpoiledFiles(t *testing.T) {
 		bad[i] ^= 1 << s.IntN(8)
 		v.refuses(fmt.Sprintf("bit flipped in byte %d of %d", i, len(bad)), bad, ImportOptions{})
 	}
-	for range 50 {
+	for range rounds / 3 {
 		n := s.IntN(len(file))
 		v.refuses(fmt.Sprintf("the first %d bytes of %d", n, len(file)), file[:n], ImportOptions{}, ErrFormat, ErrIncomplete)
 	}
-	for range 60 {
+	for range rounds / 2 {
 		i, j := s.IntN(len(list)), s.IntN(len(list))
 		what := fmt.Sprintf("block %d of %d, %v,", i, len(list), list[i].cid)
 		// Each on a store of its own: what a refused file leaves may make another

@@ -86,7 +86,7 @@ func Import(ctx context.Context, b *engine.Branch, r io.Reader, o ImportOptions)
 
 func (o *ImportOptions) maxBlock() int {
 	if o.MaxBlock > 0 {
-		return min(o.MaxBlock, math.MaxInt32)
+		return min(o.MaxBlock, 1<<30)
 	}
 	return defaultMaxBlock
 }
