@@ -129,6 +129,10 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 		}
 		return h.compare(st)
 	})
+	if err != nil && o.ReadOnly && o.Damaged && !f.wedged() {
+		f.log.Warn("opened although it is damaged", "error", err)
+		err = nil
+	}
 	if err != nil || !o.ReadOnly {
 		err = errors.Join(err, f.await(db.Close))
 	}

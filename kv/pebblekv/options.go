@@ -31,6 +31,11 @@ type Options struct {
 	// kv.ErrReadOnly.
 	ReadOnly bool
 
+	// Damaged opens a store whose records contradict each other, or which was
+	// rolled back, for reading what is left of it; it needs ReadOnly. What the
+	// store has to say of that goes to Logger.
+	Damaged bool
+
 	// MustExist answers kv.ErrNoStore rather than creating a store.
 	MustExist bool
 
