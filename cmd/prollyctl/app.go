@@ -111,7 +111,7 @@ func addCommands(a *app, root *cobra.Command) {
 		{"versions", "Versions:", []*cobra.Command{newCommit(a), newLog(a), newBlame(a), newBranch(a), newTag(a), newRootOf(a), newDiff(a), newMerge(a), newRevert(a), newReset(a), newRetain(a)}},
 		{"proofs", "Proofs:", []*cobra.Command{newProve(a), newVerify(a)}},
 		{"exchange", "To and from elsewhere:", []*cobra.Command{newExport(a), newImport(a), newClone(a), newPull(a), newPush(a), newRemote(a), newServe(a)}},
-		{"inside", "Inside the store:", []*cobra.Command{newStat(a), newTree(a), newShow(a), newCheck(a), newGC(a)}},
+		{"inside", "Inside the store:", []*cobra.Command{newStat(a), newTree(a), newShow(a), newCheck(a), newSalvage(a), newGC(a)}},
 		{"space", "Spaces:", []*cobra.Command{newSpace(a)}},
 		{"program", "The program:", []*cobra.Command{newCompletion(a), newVersion(a)}},
 	} {
