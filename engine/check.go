@@ -20,6 +20,10 @@ type Problem struct {
 	CID    cid.Cid // of the block at fault; cid.Undef when it is no block
 	Branch string  // or tag, through which it was met; empty when through none
 	Err    error
+
+	// From and To are the keys whose entries the damage touches, To excluded,
+	// when it is in a tree; nil: from the first on, up to the last.
+	From, To []byte
 }
 
 // Kinds of problems.
@@ -102,12 +106,17 @@ type check struct {
 	nodes   map[codec.Hash]*checkedNode // verified, with all below
 	commits map[codec.Hash]bool
 	blobs   map[string]bool // verified, by multihash
+
+	tree     bool            // a tree is being gone through: these are the keys at hand
+	from, to []byte          // of the node or entry
+	told     map[string]bool // damaged nodes met again, by the branch they were met through
 }
 
 func newCheck(ctx context.Context, e *Engine, report func(Problem)) *check {
 	return &check{
 		ctx: ctx, e: e, report: report,
 		nodes: map[codec.Hash]*checkedNode{}, commits: map[codec.Hash]bool{}, blobs: map[string]bool{},
+		told: map[string]bool{},
 	}
 }
 
@@ -120,7 +129,11 @@ func (c *check) found(kind string, name cid.Cid, err error) error {
 	if errors.Is(err, ErrClosed) || c.ctx.Err() != nil {
 		return err
 	}
-	c.report(Problem{Kind: kind, CID: name, Branch: c.branch, Err: err})
+	p := Problem{Kind: kind, CID: name, Branch: c.branch, Err: err}
+	if c.tree {
+		p.From, p.To = c.from, c.to
+	}
+	c.report(p)
 	return nil
 }
 

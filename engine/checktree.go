@@ -20,6 +20,7 @@ type checkedNode struct {
 	first, last    []byte
 	entries, bytes uint64
 	weight         int
+	branch         string // through which it was met
 }
 
 // root checks a tree; and, if all of it is there and cuts are asked for, that
@@ -28,7 +29,9 @@ func (c *check) root(a prolly.Addr, cuts bool) error {
 	if a.Hash == codec.EmptyRoot {
 		return nil
 	}
+	c.tree, c.from, c.to = true, nil, nil
 	n, err := c.node(a)
+	c.tree = false
 	if err != nil || !n.ok || !cuts {
 		return err
 	}
@@ -62,12 +65,12 @@ func (u uncached) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly
 // the cache.
 func (c *check) node(a prolly.Addr) (*checkedNode, error) {
 	if n := c.nodes[a.Hash]; n != nil {
-		return n, nil
+		return n, c.again(a, n)
 	}
 	if err := c.e.ready(c.ctx); err != nil {
 		return nil, err
 	}
-	r := &checkedNode{}
+	r := &checkedNode{branch: c.branch}
 	c.nodes[a.Hash] = r
 	n, err := c.e.nodes.fetch(c.ctx, a)
 	if err != nil {
@@ -84,6 +87,16 @@ func (c *check) node(a prolly.Addr) (*checkedNode, error) {
 	return r, c.inner(a, n, r)
 }
 
+// again tells of damage that was met before and touches another branch too.
+func (c *check) again(a prolly.Addr, n *checkedNode) error {
+	key := string(a.Hash[:]) + c.branch
+	if n.ok || n.branch == c.branch || c.told[key] {
+		return nil
+	}
+	c.told[key] = true
+	return c.found(ProblemNode, a.Hash.CID(), fmt.Errorf("%w: at or below it, as reported of %q", ErrCorrupt, n.branch))
+}
+
 func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 	r.ok = true
 	if n.Len() == 0 {
@@ -98,6 +111,8 @@ func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 		if n.Kind(i) == codec.Inline {
 			continue
 		}
+		c.from = n.AppendKey(nil, i)
+		c.to = append(bytes.Clone(c.from), 0)
 		name, err := castCID(n.Link(i))
 		switch {
 		case err != nil:
@@ -117,7 +132,12 @@ func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 // inner checks a node's children, and each against what the node says of it.
 func (c *check) inner(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 	r.ok = true
+	from, to := c.from, c.to
+	defer func() { c.from, c.to = from, to }()
 	for i := range n.Len() {
+		if c.from, c.to = n.AppendKey(nil, i), to; i+1 < n.Len() {
+			c.to = n.AppendKey(nil, i+1)
+		}
 		child, err := c.node(n.Addr(i))
 		if err != nil {
 			return err

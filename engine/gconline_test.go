@@ -491,3 +491,80 @@ func (w *onlineWorld) same(what string, v values, r ranger, get getter) {
 		w.t.Errorf("seed %d: %s has %d entries, want %d", w.seed, what, n, len(v))
 	}
 }
+
+// TestGCStagedUnopened: what is staged on a branch that nobody opened stays.
+func TestGCStagedUnopened(t *testing.T) {
+	over(t, func(t *testing.T, open opener) {
+		long := bytes.Repeat([]byte("long"), 2000)
+		e := start(t, open, nil)
+		do(t, must(e.Branch(ctx, "main"))(t).Put(ctx, []byte("k"), long))
+		do(t, e.Close())
+		e = startTest(t, open, nil)
+		must(e.GC(ctx, GCOptions{}))(t)
+		b := must(e.Lookup(ctx, "main"))(t)
+		if got := must(b.Get(ctx, []byte("k")))(t); !bytes.Equal(got, long) {
+			t.Errorf("%d bytes", len(got))
+		}
+	})
+}
+
+// TestGCDuringUpload: the blocks of a value that began to be read before a
+// collection, and is staged while it marks, stay.
+func TestGCDuringUpload(t *testing.T) {
+	s := &busyStore{Store: memkv.New()}
+	e := must(New(s, nil))(t)
+	b := must(e.Branch(ctx, "main"))(t)
+	value := make([]byte, 5<<20)
+	for i := range value {
+		value[i] = byte(i >> 8 * i)
+	}
+	r := &slowReader{r: bytes.NewReader(value), after: 4 << 20, reached: make(chan struct{}), goOn: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := b.PutReader(ctx, []byte("k"), r)
+		ended <- err
+	}()
+	<-r.reached
+	s.between = func() {
+		if c := e.gc.Load(); c == nil || c.alone {
+			return
+		}
+		c := e.gc.Load()
+		c.mu.Lock()
+		rooting := c.rooting
+		c.mu.Unlock()
+		if !rooting {
+			s.between = nil
+			close(r.goOn)
+			do(t, <-ended)
+		}
+	}
+	do(t, b.Put(ctx, []byte("other"), []byte("v")))
+	must(b.Fold(ctx))(t)
+	must(e.GC(ctx, GCOptions{}))(t)
+	if s.between != nil {
+		t.Fatal("the upload did not end meanwhile")
+	}
+	if got := must(b.Get(ctx, []byte("k")))(t); !bytes.Equal(got, value) {
+		t.Errorf("%d bytes of another value", len(got))
+	}
+	do(t, e.Close())
+}
+
+// slowReader waits in the middle.
+type slowReader struct {
+	r             *bytes.Reader
+	after         int
+	reached, goOn chan struct{}
+}
+
+func (s *slowReader) Read(p []byte) (int, error) {
+	if s.after <= 0 && s.reached != nil {
+		close(s.reached)
+		s.reached = nil
+		<-s.goOn
+	}
+	n, err := s.r.Read(p[:min(len(p), 64<<10)])
+	s.after -= n
+	return n, err
+}

@@ -164,3 +164,40 @@ func damage(t *testing.T, e *Engine, r *rand.Rand, roots []prolly.Addr) (bad map
 	}
 	return bad, want
 }
+
+// TestCheckNamesKeys: damage is reported with the keys that it touches, of every
+// branch that has it.
+func TestCheckNamesKeys(t *testing.T) {
+	open, x := memory(), &tampered{}
+	bigTree(t, open)
+	e := startTest(t, x.opener(open), nil)
+	b := must(e.Lookup(ctx, "main"))(t)
+	c := must(b.Commit(ctx, CommitOptions{}))(t)
+	must(e.CreateBranch(ctx, "other", c.CID))(t)
+	key := []byte("key/000042")
+	var leaf codec.Hash
+	tree := b.state.Load().trees[theTree]
+	do(t, tree.Walk(ctx, func(a prolly.Addr, n *prolly.Node) error {
+		if n.Level() == 0 && bytes.Compare(n.AppendKey(nil, 0), key) <= 0 && bytes.Compare(n.AppendKey(nil, n.Len()-1), key) >= 0 {
+			leaf = a.Hash
+		}
+		return nil
+	}))
+	x.node = func(h codec.Hash, _ kv.Hint, n kv.Node) (kv.Node, error) {
+		if h == leaf {
+			n.Block = append([]byte{0}, n.Block...)
+		}
+		return n, nil
+	}
+	in := map[string]bool{}
+	for _, p := range problems(t, e) {
+		if bytes.Compare(p.From, key) <= 0 && (p.To == nil || bytes.Compare(key, p.To) < 0) {
+			in[p.Branch] = true
+		} else {
+			t.Errorf("%v: keys %q to %q", p, p.From, p.To)
+		}
+	}
+	if !in["main"] || !in["other"] {
+		t.Errorf("met in %v", in)
+	}
+}

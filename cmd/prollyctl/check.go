@@ -9,6 +9,7 @@ import (
 	cid "github.com/ipfs/go-cid"
 	"github.com/spf13/cobra"
 
+	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/djson"
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
@@ -35,10 +36,15 @@ type problemInfo struct {
 	CID    cid.Cid `json:"cid"`    // of the block at fault; null when it is no block
 	Branch *string `json:"branch"` // through which it was met; null when through none
 	Error  string  `json:"error"`
+
+	// The keys that it touches, to excluded; without, from the first on, up to
+	// the last.
+	From djson.Bytes `json:"from,omitempty"`
+	To   djson.Bytes `json:"to,omitempty"`
 }
 
 func newProblemInfo(p engine.Problem) problemInfo {
-	info := problemInfo{Kind: p.Kind, CID: p.CID, Error: oneLine(p.Err)}
+	info := problemInfo{Kind: p.Kind, CID: p.CID, Error: oneLine(p.Err), From: p.From, To: p.To}
 	if p.Branch != "" {
 		info.Branch = &p.Branch
 	}
@@ -98,6 +104,12 @@ func (p problemInfo) write(w io.Writer) {
 	}
 	if p.Branch != nil {
 		fmt.Fprintf(w, " (branch %s)", plain.String(*p.Branch))
+	}
+	if p.From != nil {
+		fmt.Fprintf(w, " from key %s", plain.Bytes(p.From))
+	}
+	if p.To != nil {
+		fmt.Fprintf(w, " up to %s", plain.Bytes(p.To))
 	}
 	fmt.Fprintf(w, ": %s\n", plain.Clean(p.Error))
 }
