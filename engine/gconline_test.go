@@ -509,16 +509,16 @@ func TestGCStagedUnopened(t *testing.T) {
 }
 
 // TestGCDuringUpload: the blocks of a value that began to be read before a
-// collection, and is staged while it marks, stay.
+// collection, and is staged while it sweeps, stay.
 func TestGCDuringUpload(t *testing.T) {
 	s := &busyStore{Store: memkv.New()}
 	e := must(New(s, nil))(t)
 	b := must(e.Branch(ctx, "main"))(t)
-	value := make([]byte, 5<<20)
+	value := make([]byte, 11<<20)
 	for i := range value {
 		value[i] = byte(i >> 8 * i)
 	}
-	r := &slowReader{r: bytes.NewReader(value), after: 4 << 20, reached: make(chan struct{}), goOn: make(chan struct{})}
+	r := &slowReader{r: bytes.NewReader(value), after: 10 << 20, reached: make(chan struct{}), goOn: make(chan struct{})}
 	ended := make(chan error, 1)
 	go func() {
 		_, err := b.PutReader(ctx, []byte("k"), r)
@@ -526,20 +526,22 @@ func TestGCDuringUpload(t *testing.T) {
 	}()
 	<-r.reached
 	s.between = func() {
-		if c := e.gc.Load(); c == nil || c.alone {
+		c := e.gc.Load()
+		if c == nil {
 			return
 		}
-		c := e.gc.Load()
 		c.mu.Lock()
-		rooting := c.rooting
+		sweeping := c.sweeping
 		c.mu.Unlock()
-		if !rooting {
+		if sweeping {
 			s.between = nil
 			close(r.goOn)
 			do(t, <-ended)
 		}
 	}
-	do(t, b.Put(ctx, []byte("other"), []byte("v")))
+	for i := range 300 {
+		do(t, b.Put(ctx, fmt.Append(nil, i), bytes.Repeat([]byte("v"), 100), NoSync))
+	}
 	must(b.Fold(ctx))(t)
 	must(e.GC(ctx, GCOptions{}))(t)
 	if s.between != nil {
