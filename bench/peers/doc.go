@@ -6,8 +6,16 @@
 // It holds no workload, no store and no table: those are in the packages below.
 //
 //	go run . -n 1000000 -reps 3 -o ../../BENCHMARKS.md      all of it
-//	go run . -peers 'raw Pebble,engine' -workloads get      some of it
+//	go run . -peers 'raw Pebble;engine' -workloads get      some of it
 //	go run . -workloads update -profiles /tmp               with CPU profiles
+//	go run . -only-scaling -scaling 10000,100000,1000000    cost by size alone
+//
+// A run can be made in parts, each into a file, of which one report is made.
+// The store that others read is loaded in each part.
+//
+//	go run . -n 1000000 -workloads get,cold,scan -json a.json
+//	go run . -n 1000000 -workloads update,diff -json b.json
+//	go run . -from a.json,b.json -o ../../BENCHMARKS.md -plots ../../docs/bench
 //
 // The peers that are heavy to build are in the module all below this one, whose
 // command is this one with their columns:

@@ -18,7 +18,7 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/report"
 )
 
-const defaultLimit = 5 * time.Minute
+const defaultLimit = 15 * time.Minute
 
 // plan is a run: every repetition goes through the workloads, and each workload
 // through the peers, one process at a time, so that whatever slows the machine
