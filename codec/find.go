@@ -3,25 +3,36 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 )
 
 // Find returns the least i with key(i) >= key, which is Len() when there is
 // none, and whether that key is the one.
 //
-// It compares the prefix once and then searches by the first eight bytes of
-// the suffixes, as numbers. Where those are equal it compares in full.
+// It compares the prefix once and then searches by the first bytes of the
+// suffixes, as numbers: four, which the view has at hand, and then eight. Where
+// those are equal it compares in full.
 func (n *Node) Find(key []byte) (i int, found bool) {
-	prefix := n.block[n.prefix:n.prefixEnd]
-	if len(key) < len(prefix) || string(key[:len(prefix)]) != string(prefix) {
-		if bytes.Compare(key, prefix) < 0 {
+	if !n.begins(key) {
+		if bytes.Compare(key, n.Prefix()) < 0 {
 			return 0, false
 		}
 		return int(n.n), false
 	}
-	key = key[len(prefix):]
+	key = key[n.prefixEnd-n.prefix:]
+	near := n.block[n.keyEnds:] // on its way from memory while the heads are looked at
+	lo, hi := n.narrow(key)
+	runtime.KeepAlive(near[0])
+	if hi-lo > 2 {
+		lo, hi = n.halve(key, lo, hi)
+	}
+	return n.findSuffix(key, lo, hi)
+}
+
+// halve narrows further, by the first eight bytes of the suffixes.
+func (n *Node) halve(key []byte, lo, hi int) (int, int) {
 	want := keyHead(key)
 	block, table, keys := n.block, int(n.keyEnds)-2, int(n.keys)
-	lo, hi := 0, int(n.n)
 	for hi-lo > 1 {
 		mid := int(uint(lo+hi) / 2) // never 0: the end of the one before is read with it
 		ends := binary.LittleEndian.Uint32(block[table+2*mid:])
@@ -40,7 +51,7 @@ func (n *Node) Find(key []byte) (i int, found bool) {
 			hi = mid
 		}
 	}
-	return n.findSuffix(key, lo, hi)
+	return lo, hi
 }
 
 // findSuffix does what Find does, for suffixes, when the answer is known to be

@@ -27,6 +27,8 @@ type Node struct {
 	weight uint16
 	level  uint8
 	odd    bool // a leaf's links are not all linkSize long
+
+	heads heads
 }
 
 const statSize = 12 // bytes of stats for each child: two u48

@@ -105,6 +105,7 @@ func (n *Node) checkKeys(r *reader, end int) {
 	prefix := int(n.prefixEnd - n.prefix)
 	if r.trusted {
 		n.bytes = uint64(int(n.n)*prefix + end - int(n.keys))
+		n.takeHeads(r.block[n.keys:end])
 		return
 	}
 	keys := r.block[n.keys:end]
@@ -143,6 +144,7 @@ func (n *Node) checkKeys(r *reader, end int) {
 	}
 	n.checkPrefix(r, last)
 	n.bytes = uint64(int(n.n)*prefix + len(keys))
+	n.takeHeads(keys)
 }
 
 // checkPrefix checks that no longer prefix would do. Keys ascend, so what the

@@ -52,6 +52,11 @@ func (u uncached) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, er
 	return u.fetch(ctx, a)
 }
 
+// LoadChild implements prolly.ChildLoader.
+func (u uncached) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
+	return u.fetch(ctx, parent.Addr(i))
+}
+
 // ReadNode implements prolly.NodeStore.
 func (u uncached) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.Hint, error) {
 	n, err := u.fetch(ctx, a)

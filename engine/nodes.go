@@ -29,15 +29,21 @@ type nodeStore struct {
 	again  sync.Map // by hash: *prolly.Node, of a store that may not be written to
 }
 
-// nodeOverhead is about what a cached node takes beside its block.
-const nodeOverhead = 256
+const (
+	// nodeOverhead is about what a cached node takes beside its block, and
+	// linkSize what its link to a child does.
+	nodeOverhead = 320
+	linkSize     = 8
+)
 
 func newNodeStore(s kv.Store, cacheBytes int64, closed *atomic.Bool, n *counters) (*nodeStore, error) {
 	cache, err := otter.New(&otter.Options[codec.Hash, *prolly.Node]{
 		MaximumWeight: uint64(cacheBytes),
 		Weigher: func(_ codec.Hash, n *prolly.Node) uint32 {
-			return uint32(nodeOverhead + len(n.Block()) + len(n.Hints())*len(prolly.Hint{}))
+			return uint32(nodeOverhead + len(n.Block()) + len(n.Hints())*(len(prolly.Hint{})+linkSize))
 		},
+		// Under the lock of the cache's bucket, before the node is gone from there.
+		OnAtomicDeletion: func(e otter.DeletionEvent[codec.Hash, *prolly.Node]) { e.Value.Forget() },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("engine: node cache: %w", err)
@@ -60,7 +66,7 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 		return nil, ErrClosed
 	}
 	if n, ok := s.cache.GetIfPresent(a.Hash); ok {
-		s.n.cacheHits.add(a.Hash)
+		s.n.cacheHits.add(int(a.Hash[0]))
 		return n, nil
 	}
 	if a.Hash == codec.EmptyRoot {
@@ -72,6 +78,25 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 	}
 	s.cache.Set(a.Hash, n)
 	return n, nil
+}
+
+// unnoticed is how many hits by link the cache does not hear of, for each one
+// that it does: enough for it to know which nodes are in use.
+const unnoticed = 15
+
+// LoadChild implements prolly.ChildLoader.
+func (s *nodeStore) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
+	if n := parent.Recall(i); n != nil && !s.closed.Load() {
+		if s.n.cacheHits.add(parent.Weight()+i)&unnoticed == 0 {
+			s.cache.GetIfPresent(parent.Child(i))
+		}
+		return n, nil
+	}
+	n, err := s.LoadNode(ctx, parent.Addr(i))
+	if err == nil {
+		parent.Remember(i, n)
+	}
+	return n, err
 }
 
 // peek is LoadNode for those who go over everything once, and would only push

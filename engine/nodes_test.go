@@ -196,6 +196,61 @@ func TestCache(t *testing.T) {
 	do(t, e.Close())
 }
 
+// TestLinksFollowCache: a node that leads to a child leads to one that is in the
+// cache, so that what is out of the cache is out of memory.
+func TestLinksFollowCache(t *testing.T) {
+	open := memory()
+	e := start(t, open, nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	for i := range 20_000 {
+		do(t, b.Put(ctx, fmt.Appendf(nil, "key/%06d", i), bytes.Repeat([]byte{byte(i)}, 60), NoSync))
+	}
+	must(b.Fold(ctx))(t)
+	do(t, e.Close())
+
+	e = start(t, open, &Options{CacheBytes: 512 << 10})
+	b = must(e.Branch(ctx, "main"))(t)
+	tree := b.state.Load().trees[theTree]
+	for range 3 {
+		do(t, lastError(b.Range(ctx, prolly.Range{})))
+		for i := range 2000 {
+			must(b.Get(ctx, fmt.Appendf(nil, "key/%06d", i*7)))(t)
+		}
+	}
+	e.nodes.cache.CleanUp()
+	root := must(e.nodes.LoadNode(ctx, tree.Addr()))(t)
+	must(b.Get(ctx, []byte("key/000007")))(t)
+	e.nodes.cache.CleanUp()
+	linked := 0
+	var walk func(n *prolly.Node)
+	walk = func(n *prolly.Node) {
+		for i := range n.Len() {
+			c := n.Recall(i)
+			if c == nil {
+				continue
+			}
+			linked++
+			if in, ok := e.nodes.cache.GetIfPresent(n.Child(i)); !ok || in != c {
+				t.Fatalf("child %d of a node of level %d is not in the cache", i, n.Level())
+			}
+			if c.Level() > 0 {
+				walk(c)
+			}
+		}
+	}
+	walk(root)
+	if linked == 0 {
+		t.Error("nothing is linked")
+	}
+	e.nodes.cache.InvalidateAll()
+	for i := range root.Len() {
+		if root.Recall(i) != nil {
+			t.Fatal("a link is left of an empty cache")
+		}
+	}
+	do(t, e.Close())
+}
+
 // TestReplaced: what a fold replaced is known, but for a node a level, and
 // nothing else is taken for it.
 func TestReplaced(t *testing.T) {

@@ -36,6 +36,7 @@ type guarded struct {
 type loader interface {
 	prolly.NodeStore
 	prolly.NodeLoader
+	prolly.ChildLoader
 }
 
 func (e *Engine) guard(ns loader) *guarded { return &guarded{ns: ns, e: e} }
@@ -48,6 +49,14 @@ func (g *guarded) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, er
 		return nil, ErrClosed
 	}
 	return g.ns.LoadNode(ctx, a)
+}
+
+// LoadChild implements prolly.ChildLoader.
+func (g *guarded) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
+	if g.closed() {
+		return nil, ErrClosed
+	}
+	return g.ns.LoadChild(ctx, parent, i)
 }
 
 // ReadNode implements prolly.NodeStore.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-
-	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
 // Stats counts since the engine was opened.
@@ -39,13 +37,14 @@ type counters struct {
 }
 
 // spread is a counter for hot paths: parts on cache lines of their own, chosen
-// by the hash at hand, so that readers of different nodes do not meet.
+// by what is at hand, so that readers of different nodes do not meet.
 type spread [16]struct {
 	atomic.Uint64
 	_ [56]byte
 }
 
-func (s *spread) add(h codec.Hash) { s[h[0]%16].Add(1) }
+// add returns the count of the part that it chose.
+func (s *spread) add(by int) uint64 { return s[uint(by)%16].Add(1) }
 
 func (s *spread) sum() (n uint64) {
 	for i := range s {

@@ -208,6 +208,15 @@ func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 	return w.nodes.LoadNode(ctx, a)
 }
 
+// LoadChild implements prolly.ChildLoader. What is linked is in the cache, and
+// what is pending mostly is not: it belongs to no tree that was read much.
+func (w *writer) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
+	if n := parent.Recall(i); n != nil {
+		return n, nil
+	}
+	return w.LoadNode(ctx, parent.Addr(i))
+}
+
 // ReadNode implements prolly.NodeStore.
 func (w *writer) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.Hint, error) {
 	n, err := w.LoadNode(ctx, a)

@@ -12,18 +12,18 @@ import (
 type cursor struct {
 	ctx  context.Context
 	ns   NodeStore
+	root Addr
 	path []frame
 }
 
 // frame is a node on the path and which of its items the path goes through.
 type frame struct {
 	node *Node
-	addr Addr
 	i    int
 }
 
 func (t Tree) cursor(ctx context.Context) cursor {
-	return cursor{ctx: ctx, ns: t.ns, path: make([]frame, 0, t.level+1)}
+	return cursor{ctx: ctx, ns: t.ns, root: t.root, path: make([]frame, 0, t.level+1)}
 }
 
 // clone returns a cursor that moves on its own.
@@ -38,13 +38,22 @@ func (c *cursor) top() *frame { return &c.path[len(c.path)-1] }
 // node returns the node whose items are walked.
 func (c *cursor) node() *Node { return c.top().node }
 
+// addr returns the address of that node.
+func (c *cursor) addr() Addr {
+	if k := len(c.path) - 2; k >= 0 {
+		return c.path[k].node.Addr(c.path[k].i)
+	}
+	return c.root
+}
+
 // start puts the root of t on the path.
 func (c *cursor) start(t Tree) error {
 	n, err := t.rootNode(c.ctx)
 	if err != nil {
 		return err
 	}
-	c.path = append(c.path[:0], frame{n, t.root, 0})
+	c.root = t.root
+	c.path = append(c.path[:0], frame{n, 0})
 	return nil
 }
 
@@ -66,12 +75,11 @@ func (c *cursor) descend(level int, pick func(*Node) int) error {
 // down enters the child at the top of the path.
 func (c *cursor) down() error {
 	f := c.top()
-	a := f.node.Addr(f.i)
-	n, err := loadLevel(c.ctx, c.ns, a, f.node.Level()-1)
+	n, err := loadChild(c.ctx, c.ns, f.node, f.i)
 	if err != nil {
 		return err
 	}
-	c.path = append(c.path, frame{n, a, 0})
+	c.path = append(c.path, frame{n, 0})
 	return nil
 }
 
@@ -118,20 +126,19 @@ func (c *cursor) sibling(step int, pick func(*Node) int) (bool, error) {
 	if k < 0 {
 		return false, nil
 	}
-	level := c.node().Level()
 	if k == len(c.path)-2 {
 		p := &c.path[k]
-		a := p.node.Addr(p.i + step)
-		n, err := loadLevel(c.ctx, c.ns, a, level)
+		n, err := loadChild(c.ctx, c.ns, p.node, p.i+step)
 		if err != nil {
 			return false, err
 		}
 		p.i += step
-		c.path[k+1] = frame{n, a, pick(n)}
+		c.path[k+1] = frame{n, pick(n)}
 		return true, nil
 	}
 	// Only a whole step is taken: the path stays as it was when reading fails.
-	d := cursor{c.ctx, c.ns, append(make([]frame, 0, cap(c.path)), c.path[:k+1]...)}
+	level := c.node().Level()
+	d := cursor{c.ctx, c.ns, c.root, append(make([]frame, 0, cap(c.path)), c.path[:k+1]...)}
 	d.top().i += step
 	if err := d.down(); err != nil {
 		return false, err

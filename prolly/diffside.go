@@ -33,12 +33,15 @@ func (s *side) start(ctx context.Context, t Tree) error {
 	if err != nil {
 		return err
 	}
-	s.push(n, t.root.Hash)
+	s.push(n)
+	if s.seen != nil {
+		s.seen[t.root.Hash] |= s.mark
+	}
 	return nil
 }
 
 // push enters a node at the first item that the range can touch.
-func (s *side) push(n *Node, h codec.Hash) {
+func (s *side) push(n *Node) {
 	i := 0
 	if len(s.lo) > 0 {
 		if n.Level() > 0 {
@@ -49,9 +52,6 @@ func (s *side) push(n *Node, h codec.Hash) {
 	}
 	s.path = append(s.path, sideFrame{n, i})
 	s.reads++
-	if s.seen != nil {
-		s.seen[h] |= s.mark
-	}
 }
 
 // head returns the frame whose item comes next, nil at the end. It is valid
@@ -81,12 +81,14 @@ func (s *side) down(ctx context.Context) error {
 		return err
 	}
 	f := &s.path[len(s.path)-1]
-	a := f.node.Addr(f.i)
-	n, err := loadLevel(ctx, s.ns, a, f.node.Level()-1)
+	n, err := loadChild(ctx, s.ns, f.node, f.i)
 	if err != nil {
 		return err
 	}
+	if s.seen != nil {
+		s.seen[f.node.Child(f.i)] |= s.mark
+	}
 	f.i++
-	s.push(n, a.Hash)
+	s.push(n)
 	return nil
 }

@@ -209,7 +209,7 @@ func (p *levelPass) rewrite(r *rewrite) error {
 		p.single = &c
 	}
 	p.touched(r.at, r.at)
-	p.w.replaced(r.at.top().addr.Hash)
+	p.w.replaced(r.at.addr().Hash)
 	p.out.put(c)
 	return nil
 }

@@ -31,7 +31,7 @@ func (m *merger) enter(e int, prev *Node) {
 	if m.lo < m.hi {
 		effect = m.p.effect(n, m.lo, m.hi)
 	}
-	a := m.cur.top().addr
+	a := m.cur.addr()
 	m.begun = begun{node: n, prev: prev, addr: a, clean: effect == nothing, fixed: effect != movesCuts}
 	gone := child{}
 	gone.Key, gone.Child = m.p.arena.key(n, 0), a.Hash

@@ -13,6 +13,7 @@ import (
 type Node struct {
 	codec.Node
 	hints []Hint // of the children; nil when unknown
+	links links
 }
 
 // DecodeNode verifies that block hashes to h and is a well-formed node. It
@@ -39,7 +40,7 @@ func NewNode(block []byte, hints []Hint) (*Node, error) {
 	if n.Level() == 0 || len(hints) != n.Len() {
 		hints = nil
 	}
-	return &Node{n, hints}, nil
+	return &Node{Node: n, hints: hints}, nil
 }
 
 // hint returns where child i lies.
@@ -109,7 +110,24 @@ func loadLevel(ctx context.Context, ns NodeStore, a Addr, level int) (*Node, err
 		return nil, err
 	}
 	if n.Level() != level {
-		return nil, fmt.Errorf("%w: node %v has level %d where its parent needs %d", ErrCorrupt, a.Hash, n.Level(), level)
+		return nil, errLevel(a, n, level)
 	}
 	return n, nil
+}
+
+func errLevel(a Addr, n *Node, level int) error {
+	return fmt.Errorf("%w: node %v has level %d where its parent needs %d", ErrCorrupt, a.Hash, n.Level(), level)
+}
+
+// loadChild is loadLevel for child i of an inner node.
+func loadChild(ctx context.Context, ns NodeStore, parent *Node, i int) (*Node, error) {
+	l, ok := ns.(ChildLoader)
+	if !ok {
+		return loadLevel(ctx, ns, parent.Addr(i), parent.Level()-1)
+	}
+	n, err := l.LoadChild(ctx, parent, i)
+	if err == nil && n.Level() != parent.Level()-1 {
+		return nil, errLevel(parent.Addr(i), n, parent.Level()-1)
+	}
+	return n, err
 }

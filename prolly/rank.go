@@ -24,7 +24,7 @@ func (t Tree) At(ctx context.Context, i uint64) (Entry, error) {
 		if k == n.Len() {
 			return Entry{}, fmt.Errorf("%w: counts of a node below %v do not add up", ErrCorrupt, t.root.Hash)
 		}
-		if n, err = loadLevel(ctx, t.ns, n.Addr(k), n.Level()-1); err != nil {
+		if n, err = loadChild(ctx, t.ns, n, k); err != nil {
 			return Entry{}, err
 		}
 	}
@@ -47,7 +47,7 @@ func (t Tree) Rank(ctx context.Context, key []byte) (uint64, error) {
 		for k := range i {
 			rank += n.Count(k)
 		}
-		if n, err = loadLevel(ctx, t.ns, n.Addr(i), n.Level()-1); err != nil {
+		if n, err = loadChild(ctx, t.ns, n, i); err != nil {
 			return 0, err
 		}
 	}

@@ -166,7 +166,7 @@ func (p *levelPass) close(all bool) {
 func (p *levelPass) regionStart(e int) (at cursor, first int, atStart bool, err error) {
 	at = p.cur.clone()
 	for edited := true; ; edited = false {
-		if len(p.floor.path) > 0 && at.top().addr.Hash == p.floor.top().addr.Hash {
+		if len(p.floor.path) > 0 && at.addr().Hash == p.floor.addr().Hash {
 			return at, e, false, nil
 		}
 		prev := at.clone()
@@ -189,7 +189,7 @@ func (p *levelPass) regionStart(e int) (at cursor, first int, atStart bool, err 
 			}
 		}
 		at = prev
-		if k := len(p.pending) - 1; k >= 0 && p.pending[k].at.top().addr.Hash == at.top().addr.Hash {
+		if k := len(p.pending) - 1; k >= 0 && p.pending[k].at.addr().Hash == at.addr().Hash {
 			e = p.pending[k].lo
 			p.pending = p.pending[:k]
 		}

@@ -95,7 +95,7 @@ func (t Tree) find(ctx context.Context, key []byte) (*Node, int, error) {
 		return nil, 0, err
 	}
 	for n.Level() > 0 {
-		if n, err = loadLevel(ctx, t.ns, n.Addr(n.childFor(key)), n.Level()-1); err != nil {
+		if n, err = loadChild(ctx, t.ns, n, n.childFor(key)); err != nil {
 			return nil, 0, err
 		}
 	}

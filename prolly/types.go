@@ -48,6 +48,13 @@ type NodeLoader interface {
 	LoadNode(ctx context.Context, a Addr) (*Node, error)
 }
 
+// ChildLoader is an ability of a NodeLoader that finds a node sooner when it is
+// told whose child it is; see Node.Recall.
+type ChildLoader interface {
+	// LoadChild is LoadNode of parent.Addr(i).
+	LoadChild(ctx context.Context, parent *Node, i int) (*Node, error)
+}
+
 // NodeReplacer is an ability of a NodeStore that keeps nodes in memory: Apply
 // tells it which node of the old tree has no place in the new one, so that it
 // need not be kept for the new one's sake.

@@ -32,7 +32,7 @@ func (t Tree) walk(ctx context.Context, a Addr, n *Node, f func(Addr, *Node) err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c, err := loadLevel(ctx, t.ns, n.Addr(i), n.Level()-1)
+		c, err := loadChild(ctx, t.ns, n, i)
 		if err != nil {
 			return err
 		}

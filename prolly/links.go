@@ -1,0 +1,81 @@
+package prolly
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// links are the shortcuts from an inner node to children that a cache holds, by
+// which they are found without being looked up by their hashes. What stays in
+// memory is for the cache to decide all the same: at most one place leads to a
+// node, and it is emptied when the node leaves the cache.
+//
+//	parent ── to[i] ──► child
+//	            ▲          │ from
+//	            └──────────┘
+//
+// The zero value leads nowhere.
+type links struct {
+	to atomic.Pointer[[]place] // of an inner node, made when the first is set
+
+	mu   sync.Mutex // guards what follows
+	from *place     // that leads here; nil: none; noPlace: the node left the cache, for good
+}
+
+// place is where a child is remembered.
+type place = atomic.Pointer[Node]
+
+// noPlace is where the links of a node that left the cache come from.
+var noPlace place
+
+// Recall returns child i of an inner node if it was remembered and not forgotten
+// since, and nil otherwise.
+func (n *Node) Recall(i int) *Node {
+	to := n.links.to.Load()
+	if to == nil {
+		return nil
+	}
+	return (*to)[i].Load()
+}
+
+// Remember keeps child i of an inner node in mind until child.Forget; afterwards
+// it does nothing. Another parent that remembered the child does so no more. For
+// caches, of nodes that they hold.
+func (n *Node) Remember(i int, child *Node) {
+	to := n.links.to.Load()
+	if to == nil {
+		made := make([]place, n.Len())
+		if n.links.to.CompareAndSwap(nil, &made) {
+			to = &made
+		} else {
+			to = n.links.to.Load()
+		}
+	}
+	at := &(*to)[i]
+	l := &child.links
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.from == &noPlace || at.Load() == child {
+		return
+	}
+	l.empty(child)
+	l.from = at
+	at.Store(child)
+}
+
+// Forget has the parent forget n, now and from now on. Caches call it when n
+// leaves them.
+func (n *Node) Forget() {
+	l := &n.links
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.empty(n)
+	l.from = &noPlace
+}
+
+// empty empties the place that leads to n. l.mu is held.
+func (l *links) empty(n *Node) {
+	if l.from != nil {
+		l.from.CompareAndSwap(n, nil) // another copy of n may have come there since
+	}
+}
