@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +31,20 @@ type killer struct {
 	devices []*space.Space
 	client  *space.Client
 	blobs   *space.Blobs
-	asked   []cid.Cid // every invocation that was queued
+
+	mu    sync.Mutex
+	asked []cid.Cid // every invocation that was queued
+}
+
+// syncUntilCut queues and syncs until the service is gone, and counts.
+func (k *killer) syncUntilCut(ctx context.Context, d *space.Space) (n int) {
+	for {
+		k.ask(ctx, d)
+		if _, err := d.Sync(ctx, k.client); err != nil {
+			return n
+		}
+		n++
+	}
 }
 
 // TestSpaceKilled: requirement 12: the service is killed with SIGKILL at random
@@ -42,29 +57,22 @@ func TestSpaceKilled(t *testing.T) {
 	k := newKiller(t, rand.New(rand.NewPCG(seed, 0)))
 	ctx := t.Context()
 	address := strings.TrimPrefix(k.url, "http://")
-	died := 0
+	syncs := 0
 	for range *spaceKills {
-		for _, d := range k.devices {
-			k.ask(ctx, d)
-		}
 		pause := time.Duration(k.rnd.Int64N(int64(150 * time.Millisecond)))
-		end := make(chan error, len(k.devices))
+		end := make(chan int, len(k.devices))
 		for _, d := range k.devices {
-			go func() {
-				_, err := d.Sync(ctx, k.client)
-				end <- err
-			}()
+			go func() { end <- k.syncUntilCut(ctx, d) }()
 		}
 		<-time.After(pause) // where it strikes is left to chance
 		k.stop(syscall.SIGKILL)
 		for range k.devices {
-			if err := <-end; err != nil {
-				died++
-			}
+			syncs += <-end
 		}
+		k.audit(ctx)
 		k.spaceServer = k.cli.serveSpaces(address, "--capacity", "20000")
 	}
-	t.Logf("%d of %d syncs were cut off", died, *spaceKills*len(k.devices))
+	t.Logf("%d kills in %d syncs", *spaceKills, syncs)
 	for range 2 {
 		for _, d := range k.devices {
 			for {
@@ -117,13 +125,13 @@ func newKiller(t *testing.T, rnd *rand.Rand) *killer {
 
 // ask queues some invocations on a device, and writes some entries.
 func (k *killer) ask(ctx context.Context, d *space.Space) {
-	k.Helper()
 	must := func(err error) {
-		k.Helper()
 		if err != nil {
-			k.Fatal(err)
+			k.Error(err)
 		}
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for range 1 + k.rnd.IntN(8) {
 		switch n := k.rnd.IntN(10); {
 		case n < 6:
@@ -148,20 +156,42 @@ func (k *killer) ask(ctx context.Context, d *space.Space) {
 	must(d.Put(ctx, fmt.Appendf(nil, "/user/%d", k.rnd.IntN(20)), fmt.Append(nil, k.rnd.Uint64())))
 }
 
-// compare opens the service's store and holds it to what it promised.
-func (k *killer) compare(ctx context.Context) {
+// open opens the store of a service that is not running.
+func (k *killer) open() *engine.Engine {
 	k.Helper()
 	e, err := engine.Open(filepath.Join(k.dir, "srv"), nil)
 	if err != nil {
 		k.Fatal(err)
 	}
+	return e
+}
+
+// audit holds the store to the invariants.
+func (k *killer) audit(ctx context.Context) {
+	k.Helper()
+	e := k.open()
 	defer e.Close()
 	a, err := space.AuditSpace(ctx, e, k.client.Service, k.client.Agent.DID())
+	if errors.Is(err, engine.ErrNoBranch) {
+		return // killed before the first sync
+	}
 	if err != nil {
 		k.Fatal(err)
 	}
 	for _, p := range a.Problems {
 		k.Error(p)
+	}
+}
+
+// compare holds it to what was asked for, and to what the devices have.
+func (k *killer) compare(ctx context.Context) {
+	k.Helper()
+	k.audit(ctx)
+	e := k.open()
+	defer e.Close()
+	a, err := space.AuditSpace(ctx, e, k.client.Service, k.client.Agent.DID())
+	if err != nil {
+		k.Fatal(err)
 	}
 	missing := 0
 	for _, inv := range k.asked {

@@ -124,17 +124,8 @@ func known(ctx context.Context, r *engine.Root, key string) (cid.Cid, error) {
 	if rest, ok := cut(PrefixReceipt); ok {
 		return getLink(ctx, r, sideReceipt+rest)
 	}
-	rest, ok := cut(PrefixRun)
-	if !ok {
-		return cid.Undef, nil
+	if rest, ok := cut(PrefixRun); ok { // also tasks that have no receipt yet
+		return getLink(ctx, r, sideBlock+rest)
 	}
-	rcpt, err := getLink(ctx, r, sideReceipt+rest)
-	if err != nil || !rcpt.Defined() {
-		return cid.Undef, err
-	}
-	c, err := cid.Decode(rest)
-	if err != nil {
-		return cid.Undef, nil
-	}
-	return c, nil
+	return cid.Undef, nil
 }
