@@ -95,6 +95,15 @@ func (j *job) homeOf() string {
 // Whatever is wrong with the invocation is in the receipt (S4); an error is the
 // service's own, or errAwaiting.
 func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
+	c, out, err := s.runOnce(ctx, j)
+	if err == nil && out != nil && out.after != nil {
+		out.after() // others need not wait for a mail
+	}
+	return c, err
+}
+
+// runOnce is run but for what comes after.
+func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error) {
 	name := j.homeOf()
 	mu := s.runLock(name)
 	mu.Lock()
@@ -104,7 +113,7 @@ func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
 		home, err = nil, nil
 	}
 	if err != nil {
-		return cid.Undef, err
+		return cid.Undef, nil, err
 	}
 	j.home = home
 	if home != nil {
@@ -115,21 +124,25 @@ func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
 		})
 		if err != nil || have.Defined() {
 			s.n.replayed.Add(1)
-			return have, err
+			return have, nil, err
 		}
 	}
 	if err := s.awaited(ctx, j); err != nil {
-		return cid.Undef, err
+		return cid.Undef, nil, err
 	}
 	out, err := s.handle(ctx, j)
 	var denied *auth.Denied
 	if err != nil && !errors.As(err, &denied) {
-		return cid.Undef, err
+		return cid.Undef, nil, err
 	}
 	if denied != nil {
 		s.n.denied.Add(1)
 	}
-	return s.finish(ctx, j, out, denied)
+	if out == nil {
+		out = &outcome{}
+	}
+	c, err := s.finish(ctx, j, out, denied)
+	return c, out, err
 }
 
 // handle authorizes and does it.
@@ -166,9 +179,6 @@ func (s *Service) newHome(ctx context.Context, name string) (*engine.Branch, err
 // was refused without having been queued is not remembered: it changed nothing,
 // and strangers would fill the disk.
 func (s *Service) finish(ctx context.Context, j *job, out *outcome, refusal *auth.Denied) (cid.Cid, error) {
-	if out == nil {
-		out = &outcome{}
-	}
 	r, err := s.issue(j.cid, out, refusal)
 	if err != nil {
 		return cid.Undef, err
@@ -185,9 +195,6 @@ func (s *Service) finish(ctx context.Context, j *job, out *outcome, refusal *aut
 		return cid.Undef, err
 	}
 	s.n.ran.Add(1)
-	if out.after != nil {
-		out.after()
-	}
 	return root, nil
 }
 

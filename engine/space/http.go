@@ -19,7 +19,6 @@ import (
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
@@ -53,35 +52,10 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("POST /authorize/{request}", s.serveScreenConfirm)
 	mux.HandleFunc("GET /.well-known/did.json", s.serveDID)
 	mux.HandleFunc("GET /metrics", s.serveMetrics)
-	work := semaphore.NewWeighted(int64(s.o.Limits.Requests))
-	memory := semaphore.NewWeighted(max(s.o.Limits.Memory, s.o.Limits.RequestBytes))
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /health", s.serveHealth) // even when all hands are busy
-	outer.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		n := s.weight(r)
-		if work.Acquire(r.Context(), 1) != nil {
-			return // the client is gone
-		}
-		defer work.Release(1)
-		if memory.Acquire(r.Context(), n) != nil {
-			return
-		}
-		defer memory.Release(n)
-		mux.ServeHTTP(w, r)
-	})
+	outer.Handle("/", s.bounded(mux))
 	return outer
-}
-
-// weight is how many bytes of a request are held in memory at once: all of it,
-// unless it is a blob.
-func (s *Service) weight(r *http.Request) int64 {
-	switch {
-	case r.Method != http.MethodPost:
-		return 1 << 20
-	case r.ContentLength < 0:
-		return s.o.Limits.RequestBytes
-	}
-	return min(max(r.ContentLength, 1<<16), s.o.Limits.RequestBytes)
 }
 
 // status is what an error of a request is in HTTP.
@@ -212,7 +186,7 @@ func (s *Service) Invoke(ctx context.Context, c cid.Cid, car *carBlocks) (cid.Ci
 	}
 	receipt, err := s.run(ctx, j)
 	if errors.Is(err, errAwaiting) {
-		return s.finish(ctx, j, nil, denied("AwaitPending", "%v", err))
+		return s.finish(ctx, j, &outcome{}, denied("AwaitPending", "%v", err))
 	}
 	return receipt, err
 }

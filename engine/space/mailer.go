@@ -2,6 +2,7 @@ package space
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -43,23 +44,61 @@ type SMTP struct {
 	User, Password string // none when empty; never sent in the clear
 }
 
+// smtpTime is how long a server may take for one mail.
+const smtpTime = 30 * time.Second
+
 // Send hands one mail to the server.
 func (m SMTP) Send(to, subject, text string) error {
 	if strings.ContainsAny(to+m.From+subject, "\r\n") {
 		return errors.New("space: mail: a header of several lines")
 	}
-	var a smtp.Auth
-	if m.User != "" {
-		host, _, err := net.SplitHostPort(m.Addr)
-		if err != nil {
-			return fmt.Errorf("space: mail: %w", err)
-		}
-		a = smtp.PlainAuth("", m.User, m.Password, host)
-	}
-	if err := smtp.SendMail(m.Addr, a, m.From, []string{to}, letter(m.From, to, subject, text)); err != nil {
+	if err := m.send(to, letter(m.From, to, subject, text)); err != nil {
 		return fmt.Errorf("space: mail: %w", err)
 	}
 	return nil
+}
+
+func (m SMTP) send(to string, letter []byte) error {
+	host, _, err := net.SplitHostPort(m.Addr)
+	if err != nil {
+		return err
+	}
+	conn, err := net.DialTimeout("tcp", m.Addr, smtpTime)
+	if err != nil {
+		return err
+	}
+	if err := conn.SetDeadline(time.Now().Add(smtpTime)); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	c, err := smtp.NewClient(conn, host)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	defer c.Close() // after Quit it says that it is closed
+	if ok, _ := c.Extension("STARTTLS"); ok {
+		if err := c.StartTLS(&tls.Config{ServerName: host}); err != nil {
+			return err
+		}
+	}
+	if m.User != "" {
+		if err := c.Auth(smtp.PlainAuth("", m.User, m.Password, host)); err != nil {
+			return err
+		}
+	}
+	if err := c.Mail(m.From); err != nil {
+		return err
+	}
+	if err := c.Rcpt(to); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(letter); err != nil {
+		return err
+	}
+	return errors.Join(w.Close(), c.Quit())
 }
 
 func letter(from, to, subject, text string) []byte {

@@ -340,3 +340,35 @@ func TestReplicasConverge(t *testing.T) {
 	}
 	w.usage(devices[0])
 }
+
+// TestQueuedElsewhere: requirement 8: an invocation about another space, or about
+// none, that stands in a space's queue is run where it belongs, and answered here,
+// once.
+func TestQueuedElsewhere(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.device(newKey(t)), w.device(newKey(t))
+	b.sync()
+	add, err := b.AddBlob(w.ctx, b.c, b.blobOf("b's"), 3)
+	w.must(err)
+	unknown := w.device(newKey(t)).invocation(newKey(t), blobcap.ListAbility, newKey(t).DID().String(), blobcap.ListCaveats{})
+	w.must(a.Queue(w.ctx, add, unknown))
+	a.sync()
+	if w.usage(b) != 3 || w.usage(a) != 0 {
+		t.Errorf("usage %d and %d", w.usage(b), w.usage(a))
+	}
+	if got := a.outcome(mustCID(unknown.Link())).ErrorName(); got != auth.Unauthorized {
+		t.Errorf("by nobody, about nothing: %q", got)
+	}
+	receipt := a.linkAt(PrefixReceipt + mustCID(add.Link()).String())
+	b.sync()
+	if got := b.linkAt(PrefixReceipt + mustCID(add.Link()).String()); !got.Equals(receipt) || w.usage(b) != 3 {
+		t.Errorf("receipts %v and %v, usage %d", receipt, got, w.usage(b))
+	}
+	ran := w.svc.n.ran.Load()
+	root := a.root()
+	w.must(a.Queue(w.ctx, add, unknown)) // moved back
+	a.sync()
+	if w.svc.n.ran.Load() != ran || !a.root().Equals(root) {
+		t.Error("run again")
+	}
+}

@@ -268,7 +268,14 @@ func (y *syncing) runQueued(ctx context.Context, q prolly.Entry, m *merged) (aga
 		return false, nil
 	}
 	j.queued, j.via = true, y.id
-	receipt, err := y.s.run(ctx, j)
+	var receipt cid.Cid // it may be about another space, and this one have the answer
+	err = side(ctx, y.b, func(r *engine.Root) error {
+		receipt, err = getLink(ctx, r, sideReceipt+c.String())
+		return err
+	})
+	if err == nil && !receipt.Defined() {
+		receipt, err = y.s.run(ctx, j)
+	}
 	if errors.Is(err, errAwaiting) {
 		return true, nil
 	}
