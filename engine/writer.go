@@ -62,6 +62,7 @@ func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (pr
 	at, err := w.put(ctx, h, n, n.Hints())
 	if err == nil && !w.memory && (!w.bulk || n.Level() > 0) {
 		w.nodes.cache.Set(h, n) // its content is right, whatever becomes of the batch
+		w.nodes.makeRoom()
 	}
 	return prolly.Hint(at), err
 }
