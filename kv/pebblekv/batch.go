@@ -25,13 +25,14 @@ const (
 // batch is a kv.Batch. It writes straight into a batch of Pebble's; only the
 // state record is added at commit, when it is known.
 type batch struct {
-	s     *Store
-	pb    *pebble.Batch // nil: spent
-	plan  kv.RefPlan
-	ops   []logOp
-	delta digest // what the swap changes in the digest
-	puts  bool   // whether nodes were put
-	nodes int    // put, less those deleted
+	s       *Store
+	pb      *pebble.Batch // nil: spent
+	plan    kv.RefPlan
+	ops     []logOp
+	records []int  // where the values of log records begin in pb
+	delta   digest // what the swap changes in the digest
+	puts    bool   // whether nodes were put
+	nodes   int    // put, less those deleted
 
 	fill func() error // called at commit, with the turn: adds what depends on what is stored then
 
@@ -193,10 +194,25 @@ func (b *batch) appendLog(ref string, seq uint64, data []byte) error {
 		return err
 	}
 	b.ops = append(b.ops, logOp{kind: logAppend, seq: seq})
-	op := b.pb.SetDeferred(logKeyLen(ref), len(data))
+	op := b.pb.SetDeferred(logKeyLen(ref), sequenceLen+len(data))
 	putLogKey(op.Key, ref, seq)
-	copy(op.Value, data)
-	return op.Finish()
+	copy(op.Value[sequenceLen:], data)
+	if err := op.Finish(); err != nil {
+		return err
+	}
+	b.records = append(b.records, b.pb.Len()-sequenceLen-len(data))
+	return nil
+}
+
+// number writes the number of the batch into its log records.
+func (b *batch) number(pb *pebble.Batch, sequence uint64) {
+	if len(b.records) == 0 {
+		return
+	}
+	data := pb.Repr()
+	for _, at := range b.records {
+		binary.BigEndian.PutUint64(data[at:], sequence)
+	}
 }
 
 // TrimLog implements kv.RefWriter.

@@ -68,6 +68,14 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	if err := s.changeLog(b, pb, &next.digest); err != nil {
 		return s.stop(err)
 	}
+	b.number(pb, next.sequence)
+	if b.speaksForItself() {
+		if err := s.apply(pb); err != nil {
+			return s.stop(err)
+		}
+		s.became(next)
+		return nil
+	}
 	next.nodes = count(next.nodes, b.nodes)
 	if b.puts && next.generation != s.generation {
 		next.generation = s.generation
@@ -83,9 +91,24 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	if err != nil {
 		return s.stop(err)
 	}
+	s.became(next)
+	return nil
+}
+
+func (s *Store) became(next state) {
 	s.st = next
 	s.committed.Store(next.sequence)
-	return nil
+}
+
+// speaksForItself tells whether the state after a batch follows from the one
+// before it and the batch's own log records.
+func (b *batch) speaksForItself() bool {
+	for _, op := range b.ops {
+		if op.kind != logAppend {
+			return false
+		}
+	}
+	return len(b.ops) > 0 && !b.puts && b.nodes == 0 && b.delta == digest{}
 }
 
 // count adds to how many nodes there are. What a crash left uncounted (P4) may

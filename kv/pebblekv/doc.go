@@ -15,7 +15,7 @@
 //
 //	b multihash                   → block
 //	h hash(32)                    → id
-//	l len(1) ref seq(8)           → record
+//	l len(1) ref seq(8)           → batch(8) record
 //	m state                       → format, sequence, generation, nodes, digest
 //	n id                          → count(2, LE) id… block      children's ids, then the node
 //	r ref                         → value
@@ -31,8 +31,9 @@
 // Invariants, beside those of kv:
 //
 //	P1  An id is given once: every open begins a generation above all stored ones.
-//	P2  Every batch carries the state after it, so that the state found is that
-//	    of the last batch found.
+//	P2  Every batch carries the state after it, or only log records, which carry
+//	    its number: so the state found is that of the last batch found, and a
+//	    batch that is missing before it is noticed.
 //	P3  HEAD names a sequence only after the log is synced up to it. A store
 //	    that is behind HEAD was rolled back.
 //	P4  The digest in the state is that of the refs and of the numbers of the log

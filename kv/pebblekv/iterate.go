@@ -1,7 +1,6 @@
 package pebblekv
 
 import (
-	"bytes"
 	"context"
 	"iter"
 
@@ -125,6 +124,7 @@ func (s *Store) ReadLog(ctx context.Context, ref string, after uint64) iter.Seq2
 	return iterate(ctx, s, "read log", afterLog(ref, after), logEnd(ref),
 		func(key, value []byte) (r kv.Record, ok bool, err error) {
 			_, seq, ok := parseLogKey(key)
-			return kv.Record{Seq: seq, Data: bytes.Clone(value)}, ok, nil
+			_, data, err := parseRecord(value)
+			return kv.Record{Seq: seq, Data: append([]byte{}, data...)}, ok, err
 		})
 }

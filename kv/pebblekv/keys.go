@@ -90,6 +90,18 @@ func refKey(name string) []byte {
 	return append(append(make([]byte, 0, 1+len(name)), refSpace), name...)
 }
 
+// sequenceLen is the length, in bytes, of the number of the batch in front of a
+// log record.
+const sequenceLen = 8
+
+// parseRecord takes the value of a log record apart.
+func parseRecord(value []byte) (batch uint64, data []byte, err error) {
+	if len(value) < sequenceLen {
+		return 0, nil, fmt.Errorf("%w: log record of %d bytes", kv.ErrCorrupt, len(value))
+	}
+	return binary.BigEndian.Uint64(value), value[sequenceLen:], nil
+}
+
 // logKeyLen is the length of a key in the log of ref.
 func logKeyLen(ref string) int { return 2 + len(ref) + 8 }
 

@@ -121,9 +121,12 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 	if err != nil {
 		return nil, err
 	}
-	var st state
+	var stored, st state
 	var logs map[string]*logState
 	err = f.guard(func() (err error) {
+		if stored, err = readState(db); err != nil {
+			return err
+		}
 		if st, logs, err = loadState(db); err != nil {
 			return err
 		}
@@ -137,7 +140,7 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 		err = errors.Join(err, f.await(db.Close))
 	}
 	if err == nil && !o.ReadOnly {
-		db, err = openAgain(d.data(), &o, cache, f, st)
+		db, err = openAgain(d.data(), &o, cache, f, stored)
 	}
 	if err != nil {
 		return nil, err

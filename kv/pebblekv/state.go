@@ -3,6 +3,7 @@ package pebblekv
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/zeebo/xxh3"
@@ -101,13 +102,14 @@ func readState(r pebble.Reader) (s state, err error) {
 	return s, err
 }
 
-// loadState reads the state record and all refs and log keys, and compares
-// them (P4).
+// loadState reads the state record and all refs and log keys, compares them
+// (P4), and follows the batches since that only appended to logs (P2).
 func loadState(r pebble.Reader) (s state, logs map[string]*logState, err error) {
 	if s, err = readState(r); err != nil {
 		return s, nil, err
 	}
 	var found digest
+	var since []uint64
 	err = eachKey(r, refSpace, true, func(key, value []byte) error {
 		found.toggle(refItem(string(key[1:]), value))
 		return nil
@@ -116,10 +118,18 @@ func loadState(r pebble.Reader) (s state, logs map[string]*logState, err error) 
 		return s, nil, err
 	}
 	logs = map[string]*logState{}
-	err = eachKey(r, logSpace, false, func(key, _ []byte) error {
+	err = eachKey(r, logSpace, true, func(key, value []byte) error {
 		ref, seq, ok := parseLogKey(key)
 		if !ok {
 			return fmt.Errorf("%w: log key %x", kv.ErrCorrupt, key)
+		}
+		batch, _, err := parseRecord(value)
+		if err != nil {
+			return err
+		}
+		if batch > s.sequence {
+			since = append(since, batch)
+			s.digest.toggle(recordItem(string(ref), seq))
 		}
 		log := logs[string(ref)]
 		if log == nil {
@@ -133,7 +143,23 @@ func loadState(r pebble.Reader) (s state, logs map[string]*logState, err error) 
 	if err == nil && found != s.digest {
 		err = fmt.Errorf("%w: refs or log records were lost or changed", kv.ErrCorrupt)
 	}
+	if err == nil {
+		err = s.follow(since)
+	}
 	return s, logs, err
+}
+
+// follow brings the sequence up to that of the last of some batches, none of
+// which may be missing.
+func (s *state) follow(batches []uint64) error {
+	slices.Sort(batches)
+	for _, b := range slices.Compact(batches) {
+		if b != s.sequence+1 {
+			return fmt.Errorf("%w: batch %d is missing", kv.ErrCorrupt, s.sequence+1)
+		}
+		s.sequence = b
+	}
+	return nil
 }
 
 // eachKey calls f with every key of a space, and with its value when asked to;
@@ -148,8 +174,9 @@ func eachKey(r pebble.Reader, space byte, values bool, f func(key, value []byte)
 			err = e
 		}
 	}()
+	value := []byte{}
 	for ok := it.First(); ok; ok = it.Next() {
-		value := []byte{}
+		value = value[:0]
 		if values {
 			v, err := it.ValueAndErr()
 			if err != nil {
