@@ -347,3 +347,24 @@ func TestReadDuringGC(t *testing.T) {
 		}
 	}
 }
+
+// plainStore is a store that can sweep, but only while nobody writes.
+type plainStore struct {
+	kv.Store
+	kv.Sweeper
+	kv.Scanner
+}
+
+// TestGCAlone: with such a store exactly what is reached stays, too.
+func TestGCAlone(t *testing.T) {
+	for seed := range uint64(3) {
+		open := memory()
+		collectExactly(t, func() (kv.Store, error) {
+			s, err := open()
+			if err != nil {
+				return nil, err
+			}
+			return plainStore{s, s.(kv.Sweeper), s.(kv.Scanner)}, nil
+		}, seed)
+	}
+}
