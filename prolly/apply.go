@@ -24,9 +24,15 @@ func (t Tree) Apply(ctx context.Context, edits []Edit) (Tree, error) {
 	if t.count == 0 {
 		return buildLeaves(ctx, t, in)
 	}
+	return t.repair(ctx, 0, in)
+}
+
+// repair makes edits of a level's items, and what follows from them above. When
+// the level is no leaf level, the items name stored nodes.
+func (t Tree) repair(ctx context.Context, level int, in *levelEdits) (Tree, error) {
 	a := applier{ctx: ctx, old: t}
 	defer a.done()
-	for level := 0; level <= t.level; level++ {
+	for ; level <= t.level; level++ {
 		p, err := a.level(level, in)
 		switch {
 		case err != nil:

@@ -43,7 +43,7 @@ func Merge(ctx context.Context, base, ours, theirs Tree, resolve Resolver) (Tree
 	m := merge{ctx: ctx, resolve: resolve, base: base.In(r.over(base.ns))}
 	m.ours, m.theirs = ours.In(r.over(ours.ns)), theirs.In(r.over(theirs.ns))
 	m.result, m.values = m.ours, newFinder(ctx, m.ours)
-	err := m.entries(Range{})
+	err := m.run()
 	if err == nil {
 		err = m.flush()
 	}
@@ -74,6 +74,17 @@ type merge struct {
 	bytes  int
 	arena  arena
 	beside map[string]struct{} // keys among the edits that a resolver's suffix made
+	pastes levelEdits          // nodes of theirs to be taken over, before the edits
+}
+
+// run merges from the highest level on that all three trees have below their
+// roots.
+func (m *merge) run() error {
+	level := min(m.base.level, m.ours.level, m.theirs.level) - 1
+	if level < 0 {
+		return m.entries(Range{})
+	}
+	return m.span(level, nil, nil)
 }
 
 // entries merges what theirs changed within a range, key by key.
@@ -178,8 +189,11 @@ func (m *merge) taken(key []byte) (bool, error) {
 	return false, nil
 }
 
-// flush applies the edits that wait.
+// flush applies all that waits.
 func (m *merge) flush() error {
+	if err := m.applyPastes(); err != nil {
+		return err
+	}
 	if len(m.edits) == 0 {
 		return nil
 	}

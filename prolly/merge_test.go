@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestMergeAgainstModel(t *testing.T) {
 			return
 		}
 	}
-	if sums.conflicts == 0 || sums.same == 0 || sums.beside == 0 || sums.pieces == 0 {
+	if sums.conflicts == 0 || sums.same == 0 || sums.beside == 0 || sums.pieces == 0 || sums.adopted == 0 {
 		t.Errorf("a case did not occur: %+v", sums)
 	}
 	t.Logf("%d merges, %d entries changed by theirs, %d conflicts, %d changed alike, %d kept beside, %d merges in pieces, %d with nodes adopted; %v",
@@ -50,12 +51,14 @@ type mergeSums struct {
 func (sums *mergeSums) merge(t *testing.T, seed uint64) {
 	s := source{rand.New(rand.NewPCG(seed, 0x6d65726765))}
 	shape := shapes[s.IntN(len(shapes))]
-	space := []int{4, 40, 40, 300, 300, 1200}[s.IntN(6)]
+	space := []int{4, 40, 300, 300, 1200, 1200}[s.IntN(6)]
 	if s.IntN(60) == 0 && shape != "monotone" && shape != "long" {
 		space = 12_000
 	}
 	defer func(n int) { mergePiece = n }(mergePiece)
 	mergePiece = []int{1, 3, 50, 2048}[s.IntN(4)]
+	defer func(n int) { adoptChanged = n }(adoptChanged)
+	adoptChanged = 1 + s.IntN(4)
 	ns := NewMemStore()
 	base := model{}
 	if s.IntN(8) > 0 {
@@ -90,18 +93,26 @@ func (sums *mergeSums) merge(t *testing.T, seed uint64) {
 	}
 }
 
-// sides changes a model in two ways, which have something in common, and each a
-// part of the keys that it may keep to.
+// sides changes a model in two ways, which have something in common. Half of the
+// time stretches of the keys are left to one side.
 func (s source) sides(shape string, space int, base model) (ours, theirs model) {
 	both := s.edits(shape, space, s.IntN(4))
 	sides := [2]model{maps.Clone(base), maps.Clone(base)}
+	keys := base.keys()
+	owners := make([]int, 1+s.IntN(12))
+	for i := range owners {
+		if owners[i] = 2; s.IntN(8) > 0 {
+			owners[i] = s.IntN(2)
+		}
+	}
 	apart := s.IntN(2) == 0
 	for i, m := range sides {
 		m.apply(both)
 		for range 1 + s.IntN(3) {
-			edits := s.edits(shape, space, s.IntN(1+min(space, []int{3, 30, 400}[s.IntN(3)])))
+			edits := s.edits(shape, space, s.IntN(1+min(space, []int{3, 30, 400, 3000}[s.IntN(4)])))
 			for _, e := range edits {
-				if apart && bytes.Compare(e.Key, keyAt(shape, space/2)) < 0 != (i == 0) {
+				at, _ := slices.BinarySearch(keys, string(e.Key))
+				if owner := owners[at*len(owners)/(len(keys)+1)]; apart && owner != 2 && owner != i {
 					continue
 				}
 				m.apply([]Edit{e})
@@ -380,4 +391,81 @@ func contentOf(t testing.TB, tree Tree) (s string) {
 		s += fmt.Sprintf("%s=%s ", e.Key, e.Value.Bytes)
 	}
 	return s
+}
+
+// oneGap is keys of a hundred leaves without a stage-1 cut.
+var oneGap = sync.OnceValue(func() [][]byte { return fallingKeys(2500) })
+
+// TestMergeAdopts merges branches that kept to stretches of their own, in trees
+// of many levels, so that nodes are taken over on all of them.
+func TestMergeAdopts(t *testing.T) {
+	defer func(n int) { adoptChanged = n }(adoptChanged)
+	rounds := 25
+	if testing.Short() {
+		rounds = 6
+	}
+	var adopted, read, least uint64
+	for seed := range rounds {
+		for i, shape := range []string{"sequential", "path", "monotone", "random", "long", "long", "long"} {
+			s := newSource(t, uint64(seed)<<8|uint64(i))
+			adoptChanged = 1 + s.IntN(4)
+			space := 6000
+			switch shape {
+			case "long":
+				space = 900
+			case "monotone":
+				space = 10
+			}
+			ns := NewMemStore()
+			base := randomModel(s, shape, space/2)
+			if shape == "monotone" {
+				for _, k := range oneGap() {
+					base[string(k)] = s.value()
+				}
+			}
+			sides := [2]model{maps.Clone(base), maps.Clone(base)}
+			keys := base.keys()
+			for _, n := range []int{2, 7, 20, 60}[s.IntN(4):][:1] {
+				side := s.IntN(2)
+				for part := range n {
+					lo, hi := len(keys)*part/n, len(keys)*(part+1)/n
+					if lo == hi {
+						continue
+					}
+					side = 1 - side
+					for range s.IntN(1 + (hi-lo)/(1+s.IntN(8))) {
+						k := keys[lo+s.IntN(hi-lo)]
+						switch s.IntN(4) {
+						case 0:
+							delete(sides[side], k)
+						case 1:
+							sides[side][k+"+"] = s.value()
+						default:
+							sides[side][k] = s.value()
+						}
+					}
+				}
+			}
+			a, b, c := mustBuild(t, ns, base), mustBuild(t, ns, sides[0]), mustBuild(t, ns, sides[1])
+			r := &modelResolver{t: t, tree: a, kind: s.IntN(4), base: base, ours: sides[0], theirs: sides[1]}
+			if r.kind == 2 && shape == "long" {
+				r.kind = 1
+			}
+			got, stats, err := Merge(ctx, a, b, c, r.resolve)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := mustBuild(t, ns, r.merged()); got.Root() != want.Root() {
+				t.Fatalf("%s: merged root %v, built %v; %+v", shape, got.Root(), want.Root(), stats)
+			}
+			adopted, read = adopted+stats.Adopted, read+stats.NodesRead
+			if stats.Adopted > 0 {
+				least++
+			}
+		}
+	}
+	t.Logf("%d merges with nodes taken over, %d of them; %d nodes read", least, adopted, read)
+	if least < uint64(rounds) {
+		t.Errorf("nodes taken over in %d merges only", least)
+	}
 }
