@@ -19,7 +19,9 @@
 // and bytes stand below it. Reading goes down one path. [Tree.Apply] repairs
 // the nodes around each edit, level by level. [Diff] walks two trees in step and
 // never enters a subtree that both have. A [Proof] is the nodes that an answer is
-// read from, and [Verify] reads it from them again.
+// read from, and [Verify] reads it from them again. [Merge] makes edits of one tree of what
+// another has changed, and takes over whole nodes where it can. A [Patch] is a difference
+// as a value.
 //
 // Invariants, which tests and [Tree.Check] cite:
 //
@@ -34,4 +36,6 @@
 //	    or damaged block is never mistaken for an absent key.
 //	P7  What Verify accepts is true of the tree under the root, and is the one
 //	    proof that Prove makes of it.
+//	P8  Merge and Patch.Apply have the root of Build of their content, and a
+//	    resolver is asked once for each key in conflict.
 package prolly
