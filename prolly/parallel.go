@@ -166,13 +166,13 @@ func (a *applier) splits(level int, in *levelEdits) ([]split, error) {
 // stays, and who repairs one side does not come to the other.
 func parts(left, right *cursor) (bool, error) {
 	c := left.clone()
-	if c.top().addr.Hash == right.top().addr.Hash {
+	if c.addr().Hash == right.addr().Hash {
 		return false, nil
 	}
 	var prev *Node
 	for range nodesApart {
 		more, err := c.nextNode()
-		if err != nil || !more || c.top().addr.Hash == right.top().addr.Hash {
+		if err != nil || !more || c.addr().Hash == right.addr().Hash {
 			return false, err
 		}
 		if n := c.node(); prev != nil && stage1(n.Level(), prev, n) {
