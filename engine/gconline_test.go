@@ -558,12 +558,13 @@ type slowReader struct {
 	r             *bytes.Reader
 	after         int
 	reached, goOn chan struct{}
+	waited        bool
 }
 
 func (s *slowReader) Read(p []byte) (int, error) {
-	if s.after <= 0 && s.reached != nil {
+	if s.after <= 0 && !s.waited {
+		s.waited = true
 		close(s.reached)
-		s.reached = nil
 		<-s.goOn
 	}
 	n, err := s.r.Read(p[:min(len(p), 64<<10)])
