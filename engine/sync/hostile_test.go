@@ -144,6 +144,8 @@ var falsifications = []falsified{
 	{name: "wrong hash of a block", want: ErrProtocol, write: func(l *lure, w *frameWriter) {
 		l.step(w)
 		do(l.t, w.write(frameBlock, l.blobs[0][0], []byte("another")))
+		do(l.t, w.write(frameRun, l.run))
+		do(l.t, w.write(frameStepEnd))
 	}},
 	{name: "block under an unknown hash", want: ErrProtocol, write: func(l *lure, w *frameWriter) {
 		l.step(w)
@@ -226,6 +228,7 @@ var falsifications = []falsified{
 		l.step(w)
 		do(l.t, w.write(frameRun, oneEdit("key 005", kindDelete)))
 		do(l.t, w.write(frameRun, oneEdit("key 003", kindDelete)))
+		do(l.t, w.write(frameStepEnd))
 	}},
 	runOf("keys out of order", fixed(append(oneEdit("b", kindDelete), oneEdit("a", kindDelete)...))),
 	runOf("key twice", fixed(append(oneEdit("b", kindDelete), 1<<2|kindDelete, 0))),

@@ -59,7 +59,7 @@ func (p *peer) value() prolly.Value {
 		return prolly.Value{Bytes: fill(p.rng.IntN(120))}
 	case k < 82:
 		return prolly.Value{Bytes: fill(1200 + p.rng.IntN(4000))}
-	case k < 83:
+	case k < 83 && p.rng.IntN(3) == 0:
 		return prolly.Value{Bytes: fill(1<<20 + p.rng.IntN(1<<20))}
 	case k < 93:
 		b := fill(1 + p.rng.IntN(3000))
