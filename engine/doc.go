@@ -59,6 +59,8 @@
 //	    base of its branch, the branch has left it behind, and nothing pins
 //	    the branch or an unknown tree. Where the root of a tree is in the store,
 //	    so is all of the tree.
+//	E14 A node leads to a child only while that very child is in the node cache:
+//	    no link keeps in memory what the cache has let go.
 //
 // A collection begins by telling the store, which keeps what is put from then
 // on, and waits until all who were inside the world have left. Call that moment

@@ -231,7 +231,7 @@ func TestLinksFollowCache(t *testing.T) {
 			}
 			linked++
 			if in, ok := e.nodes.cache.GetIfPresent(n.Child(i)); !ok || in != c {
-				t.Fatalf("child %d of a node of level %d is not in the cache", i, n.Level())
+				t.Fatalf("E14 violated: child %d of a node of level %d is not in the cache", i, n.Level())
 			}
 			if c.Level() > 0 {
 				walk(c)
@@ -245,7 +245,7 @@ func TestLinksFollowCache(t *testing.T) {
 	e.nodes.cache.InvalidateAll()
 	for i := range root.Len() {
 		if root.Recall(i) != nil {
-			t.Fatal("a link is left of an empty cache")
+			t.Fatal("E14 violated: a link is left of an empty cache")
 		}
 	}
 	do(t, e.Close())
