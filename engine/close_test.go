@@ -54,6 +54,7 @@ func engineCalls(e *Engine) calls {
 		},
 		"ReadBlock": func() error { return errorOf(e.ReadBlock(ctx, root)) },
 		"PutBlock":  func() error { return e.PutBlock(ctx, codec.RawCID(block), block) },
+		"Shallow":   func() error { return errorOf(e.Shallow(ctx)) },
 		"HasBlock":  func() error { return errorOf(e.HasBlock(ctx, root)) },
 		"Prove": func() error {
 			return errorOf(e.Prove(ctx, "main", codec.Question{Ask: codec.AskKeys, Keys: [][]byte{[]byte("k")}}))

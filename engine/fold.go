@@ -84,10 +84,10 @@ func (b *Branch) advanceLocked(ctx context.Context, more func(*fold) error) (err
 			err = errors.Join(err, b.settle(context.WithoutCancel(ctx)))
 		}
 		err = errors.Join(err, f.w.drop())
-		b.folding.done(err)
 		if err != nil {
 			b.e.n.foldFailures.Add(1)
 		}
+		b.folding.done(err)
 	}()
 	if b.state.Load().gone {
 		return b.errGone()
