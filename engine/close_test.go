@@ -67,7 +67,6 @@ func engineCalls(e *Engine) calls {
 		"Retain":       func() error { return errorOf(e.Retain(ctx, Retention{})) },
 		"MarkShallow":  func() error { return e.MarkShallow(ctx, root) },
 		"IsShallow":    func() error { return errorOf(e.IsShallow(ctx, root)) },
-		"Shallow":      func() error { return errorOf(e.Shallow(ctx)) },
 		"Parents": func() error {
 			return errorOf(e.Parents(ctx, Commit{Commit: codec.Commit{Parents: []cid.Cid{root}}}))
 		},
