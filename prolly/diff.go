@@ -126,8 +126,7 @@ func (d *differ) pair(f, t *sideFrame) (bool, error) {
 	}
 	fl, tl := f.node.Level(), t.node.Level()
 	if fl == tl && fl > 0 && f.node.Child(f.i) == t.node.Child(t.i) {
-		d.from.next()
-		d.to.next()
+		skipEqual(f, t)
 		return true, nil
 	}
 	c := compareKeys(f.node, f.i, t.node, t.i)
@@ -150,11 +149,32 @@ func (d *differ) pair(f, t *sideFrame) (bool, error) {
 	return true, nil
 }
 
+// skipEqual passes the equal children that two heads begin.
+func skipEqual(f, t *sideFrame) {
+	for more := true; more; more = f.i < f.node.Len() && t.i < t.node.Len() && f.node.Child(f.i) == t.node.Child(t.i) {
+		f.i++
+		t.i++
+	}
+}
+
+// skipSame passes the equal entries that two heads begin, if any.
+func skipSame(f, t *sideFrame) {
+	if !bytes.Equal(f.node.Prefix(), t.node.Prefix()) {
+		return
+	}
+	for f.i < f.node.Len() && t.i < t.node.Len() &&
+		bytes.Equal(f.node.Suffix(f.i), t.node.Suffix(t.i)) && sameStored(f.node, f.i, t.node, t.i) {
+		f.i++
+		t.i++
+	}
+}
+
 // same settles two entries of one key.
 func (d *differ) same(f, t *sideFrame) (bool, error) {
 	d.from.next()
 	d.to.next()
 	if sameStored(f.node, f.i-1, t.node, t.i-1) {
+		skipSame(f, t)
 		return true, nil
 	}
 	return d.emit(f, t)
