@@ -161,6 +161,11 @@ func (s *nodeStore) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, err
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
+// LoadBlob implements prolly.BlobLoader.
+func (s *nodeStore) LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
+	return s.readBlob(ctx, c)
+}
+
 func (s *nodeStore) readBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed

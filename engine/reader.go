@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -118,22 +117,18 @@ func (r *reader) openOutOfLine(ctx context.Context, v version) (io.ReadSeekClose
 	return prolly.OpenBlob(ctx, r.ns, c.Bytes(), size)
 }
 
-func (r *reader) readOutOfLine(ctx context.Context, v version) (b []byte, err error) {
-	f, err := r.openOutOfLine(ctx, v)
+func (r *reader) readOutOfLine(ctx context.Context, v version) ([]byte, error) {
+	switch v.kind {
+	case opDelete:
+		return nil, ErrNotFound
+	case opLink:
+		return nil, prolly.ErrIsLink
+	}
+	size, c, err := splitBlob(v.data)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	// The size is the record's word, not yet the blocks': grow as they confirm it.
-	size, _, err := splitBlob(v.data)
-	if err != nil {
-		return nil, err
-	}
-	buf := bytes.NewBuffer(make([]byte, 0, min(size, codec.MaxBlob)+bytes.MinRead))
-	if _, err := buf.ReadFrom(f); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	return prolly.ReadBlob(ctx, r.ns, c.Bytes(), size)
 }
 
 // inlineReader reads a staged inline value.

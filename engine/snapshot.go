@@ -37,6 +37,7 @@ type loader interface {
 	prolly.NodeStore
 	prolly.NodeLoader
 	prolly.ChildLoader
+	prolly.BlobLoader
 }
 
 func (e *Engine) guard(ns loader) *guarded { return &guarded{ns: ns, e: e} }
@@ -73,6 +74,14 @@ func (g *guarded) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error
 		return nil, ErrClosed
 	}
 	return g.ns.ReadBlob(ctx, c)
+}
+
+// LoadBlob implements prolly.BlobLoader.
+func (g *guarded) LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
+	if g.closed() {
+		return nil, ErrClosed
+	}
+	return g.ns.LoadBlob(ctx, c)
 }
 
 // WriteNode implements prolly.NodeStore by refusing.

@@ -231,3 +231,8 @@ func (w *writer) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly.
 func (w *writer) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error) {
 	return w.nodes.ReadBlob(ctx, c)
 }
+
+// LoadBlob implements prolly.BlobLoader.
+func (w *writer) LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
+	return w.nodes.LoadBlob(ctx, c)
+}

@@ -170,12 +170,15 @@ func (w *listWriter) finish() (cid.Cid, error) {
 	}
 }
 
-// readBlob returns the size bytes of the value whose root block is named by
-// the CID in link.
-func readBlob(ctx context.Context, ns NodeStore, link []byte, size uint64) ([]byte, error) {
+// ReadBlob returns an out-of-line value of size bytes by the CID, in binary, of
+// its root block. The bytes are the caller's.
+func ReadBlob(ctx context.Context, ns NodeStore, link []byte, size uint64) ([]byte, error) {
 	_, c, err := cid.CidFromBytes(link)
 	if err != nil {
 		return nil, fmt.Errorf("%w: link of a blob: %w", ErrCorrupt, err)
+	}
+	if c.Type() != cid.DagCBOR && size > 0 && size <= codec.MaxBlob {
+		return readBlock(ctx, ns, c, size) // which is the value, in memory of its own
 	}
 	r := &blobReader{ctx: ctx, ns: ns, root: c, size: size}
 	// The size is the tree's word, not yet the blocks': grow as they confirm it.
@@ -188,6 +191,16 @@ func readBlob(ctx context.Context, ns NodeStore, link []byte, size uint64) ([]by
 
 // readBlock reads the block c, which has size bytes, and verifies it.
 func readBlock(ctx context.Context, ns NodeStore, c cid.Cid, size uint64) ([]byte, error) {
+	if l, ok := ns.(BlobLoader); ok {
+		b, err := l.LoadBlob(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("prolly: read blob %v: %w", c, err)
+		}
+		if uint64(len(b)) != size {
+			return nil, fmt.Errorf("%w: block %v has %d bytes where %d are named", ErrCorrupt, c, len(b), size)
+		}
+		return checkedBlob(c, b)
+	}
 	return readVerified(ctx, ns, c, func(r io.Reader) ([]byte, error) {
 		b := make([]byte, size)
 		if n, err := io.ReadFull(r, b); err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -224,6 +237,11 @@ func readVerified(ctx context.Context, ns NodeStore, c cid.Cid, read func(io.Rea
 	if b, err = read(rc); err != nil {
 		return nil, fmt.Errorf("prolly: read blob %v: %w", c, err)
 	}
+	return checkedBlob(c, b)
+}
+
+// checkedBlob returns a block that has the hash it should have.
+func checkedBlob(c cid.Cid, b []byte) ([]byte, error) {
 	if sum := codec.Sum(b); !bytes.Equal(sum[:], digest(c)) {
 		return nil, fmt.Errorf("%w: block %v has another hash", ErrCorrupt, c)
 	}

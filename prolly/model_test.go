@@ -167,7 +167,7 @@ func checkTree(t testing.TB, tree Tree, m model) {
 func sameValue(t testing.TB, tree Tree, got, want Value) bool {
 	t.Helper()
 	if got.Kind() == codec.Blob {
-		b, err := readBlob(ctx, tree.ns, got.blob, got.Size)
+		b, err := ReadBlob(ctx, tree.ns, got.blob, got.Size)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,7 +141,7 @@ func (t Tree) readOutOfLine(ctx context.Context, n *Node, i int) ([]byte, error)
 	if n.Kind(i) == codec.Link {
 		return nil, ErrIsLink
 	}
-	return readBlob(ctx, t.ns, n.Link(i), n.Size(i))
+	return ReadBlob(ctx, t.ns, n.Link(i), n.Size(i))
 }
 
 // Lookup returns the entry of key whatever its kind; blobs stay unread. The

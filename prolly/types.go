@@ -55,6 +55,13 @@ type ChildLoader interface {
 	LoadChild(ctx context.Context, parent *Node, i int) (*Node, error)
 }
 
+// BlobLoader is an ability of a NodeStore that has blocks in memory when it reads
+// them: LoadBlob is ReadBlob of a whole block, at most codec.MaxBlob long, that
+// is the caller's. Its bytes are checked by the caller.
+type BlobLoader interface {
+	LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error)
+}
+
 // NodeReplacer is an ability of a NodeStore that keeps nodes in memory: Apply
 // tells it which node of the old tree has no place in the new one, so that it
 // need not be kept for the new one's sake.

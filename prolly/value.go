@@ -86,7 +86,7 @@ func storeValue(ctx context.Context, ns NodeStore, keyLen int, v Value) (Value, 
 			return v, nil
 		}
 		// Moved under a shorter key, the value has to stand in the leaf.
-		b, err := readBlob(ctx, ns, v.blob, v.Size)
+		b, err := ReadBlob(ctx, ns, v.blob, v.Size)
 		return Value{Bytes: b, Size: v.Size}, err
 	case codec.FitsInline(keyLen, len(v.Bytes)):
 		if v.Bytes == nil {
