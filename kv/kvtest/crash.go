@@ -91,11 +91,13 @@ type crashRun struct {
 	n    int
 	next int
 	rng  *rand.Rand
+
+	links sync.RWMutex
 }
 
 func (r *crashRun) run(mem *vfs.MemFS, run func(vfs.FS, *Ledger) error) {
 	l := &Ledger{}
-	fs := hook(mem, func(op errorfs.Op) error {
+	fs := hook(linkFS{mem, &r.links}, func(op errorfs.Op) error {
 		if changes(op) {
 			r.step(mem, l, op)
 		}
@@ -128,7 +130,9 @@ func describeOp(op errorfs.Op) string { return fmt.Sprintf("kind %d on %s", op.K
 func (r *crashRun) crash(mem *vfs.MemFS, l *Ledger, where string) {
 	c := crashed{acked: l.Acked()} // before the copy: it may only grow meanwhile
 	r.mu.Lock()
+	r.links.Lock()
 	left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.percent, RNG: r.rng})
+	r.links.Unlock()
 	r.mu.Unlock()
 	c.begun = l.Begun()
 	c.trail = trail{fmt.Sprintf("%d %% of unsynced data survive a crash at %s", r.percent, where)}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -49,14 +50,17 @@ type flipBase struct {
 // them, so the one that was not closed has all of the workload in it.
 func flipBases(t *testing.T, w Workload) []flipBase {
 	fs := vfs.NewCrashableMem()
+	var links sync.RWMutex
 	var acks []*vfs.MemFS
 	l := &Ledger{}
 	l.onChange = func() {
 		if l.Acked() == l.Begun() {
+			links.Lock()
 			acks = append(acks, copyOf(fs))
+			links.Unlock()
 		}
 	}
-	if err := protect(func() error { return w.Run(fs, l) }); err != nil {
+	if err := protect(func() error { return w.Run(linkFS{fs, &links}, l) }); err != nil {
 		t.Fatalf("%s: %v", w.Name, err)
 	}
 	bases := []flipBase{{"closed", fs}}
