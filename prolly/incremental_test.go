@@ -175,7 +175,7 @@ func shapeProblems(t testing.TB, tree Tree) (out []Problem) {
 
 // reads applies the edits once more and holds the nodes read to the rule.
 func (s *incrementalSums) reads(t *testing.T, ns NodeStore, tree Tree, edits []Edit, next Tree) {
-	l := logged{ns, map[codec.Hash]bool{}}
+	l := logged{ns, &sync.Mutex{}, map[codec.Hash]bool{}}
 	again, err := tree.In(struct{ NodeStore }{l}).Apply(ctx, edits)
 	if err != nil || again.Root() != next.Root() {
 		t.Fatalf("the same edits once more: %v, %v", again.Root(), err)

@@ -161,26 +161,24 @@ func (a *applier) splits(level int, in *levelEdits) ([]split, error) {
 	return splits, nil
 }
 
-// parts tells whether a stage-1 cut stands between two nodes and has an
-// untouched node on either side, which is all that the cut depends on: so it
-// stays, and who repairs one side does not come to the other.
+// parts tells whether just two untouched nodes lie between two others of one
+// parent, with a stage-1 cut between them. The two are all that the cut depends
+// on: so it stays, and who repairs one side does not come to the other. Both are
+// neighbours of touched nodes, and nothing else is read.
 func parts(left, right *cursor) (bool, error) {
-	c := left.clone()
-	if c.addr().Hash == right.addr().Hash {
+	k := len(left.path) - 2
+	if k < 0 || left.path[k].node != right.path[k].node || right.path[k].i != left.path[k].i+3 {
 		return false, nil
 	}
-	var prev *Node
-	for range nodesApart {
-		more, err := c.nextNode()
-		if err != nil || !more || c.addr().Hash == right.addr().Hash {
+	c := left.clone()
+	var between [2]*Node
+	for i := range between {
+		if more, err := c.nextNode(); err != nil || !more {
 			return false, err
 		}
-		if n := c.node(); prev != nil && stage1(n.Level(), prev, n) {
-			return true, nil
-		}
-		prev = c.node()
+		between[i] = c.node()
 	}
-	return false, nil
+	return stage1(between[0].Level(), between[0], between[1]), nil
 }
 
 // together runs a pass for each part of the edits. It returns nil when the
