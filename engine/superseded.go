@@ -22,6 +22,7 @@ const (
 	cacheUsed     = 7
 	cacheOf       = 8
 	leastNodeSize = 1 << 10
+	usualNodeSize = 2600 // what one takes in the cache, about
 )
 
 // retire notes what a fold replaced. If there is no room, the oldest are to go
@@ -40,8 +41,10 @@ func (s *nodeStore) retire(gone []codec.Hash) {
 	for len(s.old.lists) > 1 && uint64(s.old.total) > size/leastNodeSize {
 		s.drop(s.old.next())
 	}
-	if len(s.old.lists) > 0 && s.cache.WeightedSize() > size/cacheOf*cacheUsed {
-		s.old.going = s.old.next()
+	for used := s.cache.WeightedSize(); len(s.old.lists) > 0 && used > size/cacheOf*cacheUsed; {
+		oldest := s.old.next()
+		s.old.going = append(s.old.going, oldest...)
+		used -= min(used, uint64(len(oldest))*usualNodeSize)
 	}
 }
 
