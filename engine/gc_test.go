@@ -348,6 +348,36 @@ func TestReadDuringGC(t *testing.T) {
 	}
 }
 
+// TestLatePin: a state that was collected before it was pinned stops no later
+// collection, neither while the pin is tried nor when it is given up (E8).
+func TestLatePin(t *testing.T) {
+	open := memory()
+	bigTree(t, open)
+	e := startTest(t, open, nil)
+	b := must(e.Branch(ctx, "main"))(t)
+	fold := func(value string) {
+		do(t, b.Put(ctx, []byte("key/000042"), []byte(value)))
+		must(b.Fold(ctx))(t)
+	}
+	fold("old")
+	old := b.state.Load()
+	fold("new")
+	if s := must(e.GC(ctx, GCOptions{}))(t); s.Swept.Nodes == 0 {
+		t.Fatal("nothing was collected")
+	}
+	p := e.pins.try(b, old)
+	must(e.GC(ctx, GCOptions{}))(t)
+	if e.pins.sure(p) {
+		t.Error("a state that had gone was pinned")
+	}
+	c := must(e.beginCollecting(ctx))(t)
+	e.pins.remove(p)
+	if gone := c.rooted(); len(gone) != 0 {
+		t.Errorf("%d states to be marked that nobody used", len(gone))
+	}
+	do(t, c.end())
+}
+
 // plainStore is a store that can sweep, but only while nobody writes.
 type plainStore struct {
 	kv.Store

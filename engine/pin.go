@@ -8,6 +8,7 @@ type pin struct {
 	st  *state
 	seq uint64
 	b   *Branch // whose state it is; nil: nobody knows
+	set bool    // it holds; before, its state may be one that went long ago
 }
 
 // pins are all pins of an engine.
@@ -18,10 +19,26 @@ type pins struct {
 }
 
 // add pins a state that may be of any branch.
-func (p *pins) add(st *state) *pin { return p.addOf(nil, st) }
+func (p *pins) add(st *state) *pin { return p.insert(&pin{st: st, set: true}) }
 
+// addOf pins the state of b while that cannot change.
 func (p *pins) addOf(b *Branch, st *state) *pin {
-	n := &pin{st: st, b: b}
+	return p.insert(&pin{st: st, b: b, set: true})
+}
+
+// try pins a state of b that may be b's no longer, and may be gone from the
+// store: no collection looks for it before sure says that it is.
+func (p *pins) try(b *Branch, st *state) *pin { return p.insert(&pin{st: st, b: b}) }
+
+func (p *pins) sure(n *pin) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.set = n.b.state.Load() == n.st
+	return n.set
+}
+
+func (p *pins) insert(n *pin) *pin {
+	st := n.st
 	if len(st.layers) > 0 {
 		n.seq = st.seq()
 	}
@@ -36,7 +53,9 @@ func (p *pins) addOf(b *Branch, st *state) *pin {
 
 func (p *pins) remove(n *pin) {
 	p.mu.Lock()
-	p.e.leaving(n.st)
+	if n.set {
+		p.e.leaving(n.st)
+	}
 	delete(p.m, n)
 	p.mu.Unlock()
 }
@@ -72,21 +91,24 @@ func (p *pins) states() []*state {
 	defer p.mu.Unlock()
 	r := make([]*state, 0, len(p.m))
 	for n := range p.m {
-		r = append(r, n.st)
+		if n.set {
+			r = append(r, n.st)
+		}
 	}
 	return r
 }
 
-// pin pins the branch as it is now. A collection that began in between has
-// marked the state only if it was still the branch's when the pin was set.
+// pin pins the branch as it is now. What was its state when the pin was there
+// already is needed: a collection that looked for pins before finds it with the
+// branch, or as it leaves that.
 func (b *Branch) pin() (*pin, error) {
 	for {
 		st := b.state.Load()
 		if st.gone {
 			return nil, b.errGone()
 		}
-		p := b.e.pins.addOf(b, st)
-		if b.state.Load() == st {
+		p := b.e.pins.try(b, st)
+		if b.e.pins.sure(p) {
 			return p, nil
 		}
 		b.e.pins.remove(p)
