@@ -7,8 +7,6 @@ import (
 	"path"
 
 	"github.com/ipfs/go-datastore/query"
-
-	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // plan is a query taken apart: what a range of keys can answer, and what is left
@@ -198,8 +196,4 @@ func (p *plan) wanted() int {
 		return 0
 	}
 	return p.offset + p.limit
-}
-
-func (p *plan) rangeOf() prolly.Range {
-	return prolly.Range{From: p.keys.lo, To: p.keys.hi, Reverse: p.reverse}
 }

@@ -90,32 +90,38 @@ func TestTogether(t *testing.T) {
 	must(t, d.Check(t.Context()))
 }
 
-// writeGroup gives all members one value, by a batch or a transaction.
+// writeGroup gives all members one value, by a batch or a transaction, which
+// begins again when it conflicts: it does with others that set expiry times of
+// its keys, and when too much is written while it is open.
 func writeGroup(ctx context.Context, d *Datastore, w, rounds int) error {
 	for i := range rounds {
-		var to interface {
-			datastore.Write
-			Commit(context.Context) error
+		begin := func() (datastore.Batch, error) { return d.Batch(ctx) }
+		if i%2 == 1 {
+			begin = func() (datastore.Batch, error) { return d.NewTransaction(ctx, false) }
 		}
-		var err error
-		if i%2 == 0 {
-			to, err = d.Batch(ctx)
-		} else {
-			to, err = d.NewTransaction(ctx, false)
+		value := fmt.Appendf(nil, "%d/%d", w, i)
+		err := writeMembers(ctx, begin, value)
+		for i%2 == 1 && errors.Is(err, engine.ErrConflict) {
+			err = writeMembers(ctx, begin, value)
 		}
 		if err != nil {
 			return err
 		}
-		for m := range members {
-			if err := to.Put(ctx, memberKey(m), fmt.Appendf(nil, "%d/%d", w, i)); err != nil {
-				return err
-			}
-		}
-		if err := to.Commit(ctx); err != nil {
+	}
+	return nil
+}
+
+func writeMembers(ctx context.Context, begin func() (datastore.Batch, error), value []byte) error {
+	to, err := begin()
+	if err != nil {
+		return err
+	}
+	for m := range members {
+		if err := to.Put(ctx, memberKey(m), value); err != nil {
 			return err
 		}
 	}
-	return nil
+	return to.Commit(ctx)
 }
 
 // readGroup expects one value of all members.

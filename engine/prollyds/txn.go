@@ -26,8 +26,10 @@ type txn struct {
 // NewTransaction begins a transaction on the datastore as it is now. It sees
 // its own writes and nobody else's. Commit does the writes in one step, or,
 // when something that it read has been changed since (keys and ranges, there or
-// not, and expiry times of keys it writes), does none and answers
-// engine.ErrConflict: begin again. Entries expire for it as of its beginning.
+// not, and expiry times of keys it writes), or when more than eight times
+// engine.Options.StagingBytes was written while it was open, does none and
+// answers engine.ErrConflict: begin again. Entries expire for it as of its
+// beginning.
 //
 // A read-only one answers ErrReadOnlyTxn to writes. Once Commit or Discard was
 // called, as one must be, the transaction and results still open answer
