@@ -80,12 +80,6 @@ func putHead(b []byte, major byte, arg int) int {
 // bytesLen is the length of a byte string of n bytes with its head.
 func bytesLen(n int) int { return headSize(uint64(n)) + n }
 
-// putBytes writes a byte string at the start of b and returns its length.
-func putBytes(b, s []byte) int {
-	at := putHead(b, majorBytes, len(s))
-	return at + copy(b[at:], s)
-}
-
 // room writes the head of a byte string of n bytes at *at, moves *at behind
 // the string, and returns it to be filled.
 func room(b []byte, at *int, n int) []byte {

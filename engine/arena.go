@@ -51,12 +51,3 @@ func (a *arena[T]) from(n uint32) []T {
 	k, at := arenaPlace(n)
 	return a.segments[k][at:]
 }
-
-// allocated is how many items the segments have room for.
-func (a *arena[T]) allocated() int {
-	n := 0
-	for _, s := range a.segments {
-		n += len(s)
-	}
-	return n
-}

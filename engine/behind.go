@@ -130,8 +130,8 @@ func (b *Branch) follow(from, now *state, replaced []codec.Hash) {
 	}
 }
 
-// harden makes the nodes of a branch durable and lets its ref say so. The
-// fold gate is held, or the world stopped.
+// harden makes the nodes of a branch durable and lets its ref say so. The fold
+// gate is held.
 func (b *Branch) harden(ctx context.Context) error {
 	st := b.state.Load()
 	if st.gone || st.ref.behind == nil || b.e.o.ReadOnly {
@@ -171,8 +171,8 @@ func (e *Engine) forget(ctx context.Context, name string, old []byte, next *stat
 	return nil
 }
 
-// hardenAll hardens all branches in use, and opens those that may have lost
-// nodes, which makes them again. The world is stopped.
+// hardenAll opens the branches that may have lost nodes, which makes them again,
+// and hardens all of them. Others may write meanwhile.
 func (e *Engine) hardenAll(ctx context.Context) error {
 	if e.behind == nil || e.o.ReadOnly {
 		return nil
@@ -184,22 +184,6 @@ func (e *Engine) hardenAll(ctx context.Context) error {
 }
 
 func (e *Engine) hardenOpened(ctx context.Context) error {
-	for _, b := range e.opened() {
-		if err := b.harden(ctx); err != nil {
-			return fmt.Errorf("branch %q: %w", b.name, err)
-		}
-	}
-	return nil
-}
-
-// hardenEach is hardenAll while others write.
-func (e *Engine) hardenEach(ctx context.Context) error {
-	if e.behind == nil || e.o.ReadOnly {
-		return nil
-	}
-	if err := e.openLagging(ctx); err != nil {
-		return err
-	}
 	for _, b := range e.opened() {
 		if err := b.fold.lock(ctx); err != nil {
 			return err

@@ -122,7 +122,7 @@ const seenHashes = 1 << 18
 func (g *collector) mark() error {
 	// From now on no branch needs nodes to make others again but those that it
 	// has, or will have.
-	if err := g.e.hardenEach(g.ctx); err != nil {
+	if err := g.e.hardenAll(g.ctx); err != nil {
 		return err
 	}
 	g.m = newMarker(g.ctx, g.e, g.c)

@@ -118,31 +118,24 @@ func (l *gcLong) collect() GCStats {
 	l.heapBefore = heapNow()
 	over := make(chan struct{})
 	var wg sync.WaitGroup
-	while := func(f func(r *rand.Rand)) {
+	every := func(pace time.Duration, f func(r *rand.Rand)) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(2, 2))
+			tick := time.NewTicker(pace)
+			defer tick.Stop()
 			for {
 				select {
 				case <-over:
 					return
-				default:
+				case <-tick.C:
 					f(r)
 				}
 			}
 		})
 	}
-	while(func(r *rand.Rand) {
-		l.write(r, &l.writes)
-		time.Sleep(200 * time.Microsecond)
-	})
-	while(func(r *rand.Rand) {
-		must(l.b.Get(ctx, l.key(r.IntN(*gcEntries))))(l.t)
-		time.Sleep(200 * time.Microsecond)
-	})
-	while(func(*rand.Rand) {
-		l.heapMost.Store(max(l.heapMost.Load(), heapNow()))
-		time.Sleep(5 * time.Millisecond)
-	})
+	every(200*time.Microsecond, func(r *rand.Rand) { l.write(r, &l.writes) })
+	every(200*time.Microsecond, func(r *rand.Rand) { must(l.b.Get(ctx, l.key(r.IntN(*gcEntries))))(l.t) })
+	every(5*time.Millisecond, func(*rand.Rand) { l.heapMost.Store(max(l.heapMost.Load(), heapNow())) })
 	told := time.Now()
 	stats, err := l.e.GC(ctx, GCOptions{Progress: func(s GCStats) {
 		if time.Since(told) > 5*time.Second {

@@ -144,7 +144,6 @@ type onlineWorld struct {
 	snaps    []*Snapshot
 	shots    []values // beside snaps
 	past     []pastCommit
-	kept     [][]byte // blocks that were linked, some time
 }
 
 // values are what keys hold: bytes, or a link and whether its block was here

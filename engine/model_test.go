@@ -358,7 +358,7 @@ func (m *machine) snapshot(t *rapid.T) {
 func (m *machine) readSnapshot(t *rapid.T) {
 	operations.Add(1)
 	if len(m.snapshots) == 0 {
-		t.Skip("no snapshot")
+		m.snapshot(t)
 	}
 	s := rapid.SampledFrom(m.snapshots).Draw(t, "snapshot")
 	q := drawRange(t)

@@ -32,25 +32,7 @@ func (b *Branch) PutReader(ctx context.Context, key []byte, r io.Reader, d ...Du
 	if v.Kind() == codec.Inline {
 		return v.Size, b.Put(ctx, key, v.Bytes, d...)
 	}
-	return v.Size, b.stageUpload(ctx, opOf(key, v), u.w, durable(d))
-}
-
-// stageUpload stages an op whose blocks are in w, or were.
-func (b *Branch) stageUpload(ctx context.Context, o op, w *writer, sync bool) error {
-	if err := b.room(ctx); err != nil {
-		return err
-	}
-	inside, err := b.e.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer inside.leave()
-	if err := b.beginWrite(ctx); err != nil {
-		return err
-	}
-	err = b.stage(ctx, []op{o}, w)
-	b.write.unlock()
-	return b.afterStage(ctx, err, sync)
+	return v.Size, b.stageOnce(ctx, []op{opOf(key, v)}, u.w, durable(d))
 }
 
 // upload is the NodeStore that a value is written to as it is read. It enters the

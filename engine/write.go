@@ -20,7 +20,7 @@ func (b *Branch) Put(ctx context.Context, key, value []byte, d ...Durability) er
 		return err
 	}
 	ops := [1]op{{kind: opInline, key: key, data: value}}
-	return b.stageOne(ctx, ops[:], durable(d))
+	return b.stageOnce(ctx, ops[:], nil, durable(d))
 }
 
 // Delete stages the removal of key. It is no error when key is not there.
@@ -29,11 +29,11 @@ func (b *Branch) Delete(ctx context.Context, key []byte, d ...Durability) error 
 		return err
 	}
 	ops := [1]op{{kind: opDelete, key: key}}
-	return b.stageOne(ctx, ops[:], durable(d))
+	return b.stageOnce(ctx, ops[:], nil, durable(d))
 }
 
-// stageOne stages ops that need no blobs.
-func (b *Branch) stageOne(ctx context.Context, ops []op, sync bool) error {
+// stageOnce stages ops whose blobs, if there are any, are in w or were.
+func (b *Branch) stageOnce(ctx context.Context, ops []op, w *writer, sync bool) error {
 	if err := b.room(ctx); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (b *Branch) stageOne(ctx context.Context, ops []op, sync bool) error {
 	if err := b.beginWrite(ctx); err != nil {
 		return err
 	}
-	err = b.stage(ctx, ops, nil)
+	err = b.stage(ctx, ops, w)
 	b.write.unlock()
 	return b.afterStage(ctx, err, sync)
 }

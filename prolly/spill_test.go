@@ -229,7 +229,7 @@ func TestSpillMemory(t *testing.T) {
 }
 
 // memory notes how far the heap grows.
-type memory struct{ before, most, calls uint64 }
+type memory struct{ before, most uint64 }
 
 func heap() uint64 {
 	runtime.GC()

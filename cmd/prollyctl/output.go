@@ -11,8 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
 // output is the form of what a command prints; a pflag.Value.
@@ -182,9 +180,3 @@ func size(n uint64) string {
 
 // when writes the time of a commit, in Unix milliseconds.
 func when(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04:05") }
-
-// short is the end of a node's CID: all of them begin alike.
-func short(h codec.Hash) string {
-	s := h.String()
-	return "…" + s[len(s)-8:]
-}

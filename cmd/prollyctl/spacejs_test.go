@@ -14,22 +14,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/javascript"
 )
 
 const jsDir = "testdata/js"
-
-// javascript tells whether the published packages can be run: that takes node,
-// and "npm ci" in testdata/js, which .ci/run does where node is. Tests fetch
-// nothing from the network.
-func javascript(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed")
-	}
-	if _, err := os.Stat(filepath.Join(jsDir, "node_modules", ".package-lock.json")); err != nil {
-		t.Skipf("the packages are not installed: npm ci in cmd/prollyctl/%s", jsDir)
-	}
-}
 
 // node runs a command of client.mjs and returns what it prints.
 func node(t *testing.T, env string, args ...string) (string, error) {
@@ -115,7 +104,7 @@ func (s *spaceServer) key() string {
 // TestSpaceJavaScript: requirements 4 to 6, 14 to 16 and 21 with the clients that
 // others published.
 func TestSpaceJavaScript(t *testing.T) {
-	javascript(t)
+	javascript.Node(t, jsDir)
 	c := newCLI(t)
 	s := c.serveSpaces("127.0.0.1:0", "--capacity", "1000000")
 	out, err := node(t, "MAIL_DIR="+filepath.Join(c.dir, "mail"), "suite", s.url, s.did, s.key())
@@ -129,7 +118,7 @@ func TestSpaceJavaScript(t *testing.T) {
 // offline, synced once: 50 receipts, which JavaScript verifies. Moved back and
 // synced again nothing changes; nor does the deletion of all traces.
 func TestSpaceQueueFromJavaScript(t *testing.T) {
-	javascript(t)
+	javascript.Node(t, jsDir)
 	c := newCLI(t)
 	s := c.serveSpaces("127.0.0.1:0", "--capacity", "1000000")
 	c.ok("space", "create", "--key", "space.key")

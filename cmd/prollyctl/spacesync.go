@@ -48,7 +48,7 @@ func (s *spaceSession) queue(ctx context.Context, files []string) error {
 	return printList(s.app, all, func(w io.Writer, c cid.Cid) { fmt.Fprintln(w, c) })
 }
 
-type spaceInvokeOptions struct{ with, nb, url string }
+type spaceInvokeOptions struct{ with, nb string }
 
 func newSpaceInvoke(a *app) *cobra.Command {
 	var o spaceInvokeOptions

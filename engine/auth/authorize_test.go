@@ -23,7 +23,6 @@ type authorized struct {
 	proof delegation.Delegation // alice → bob
 	short delegation.Delegation
 	get   []Capability
-	times Terms
 }
 
 func newAuthorized(t *testing.T, cache int) *authorized {

@@ -3,7 +3,6 @@ package auth
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"flag"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/ipld/go-ipld-prime"
@@ -22,6 +20,7 @@ import (
 	"github.com/ipld/go-ipld-prime/datamodel"
 	"github.com/ipld/go-ipld-prime/fluent/qp"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/javascript"
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/receipt"
 )
@@ -40,24 +39,11 @@ type answer struct {
 	Bytes   []byte
 }
 
-// askJS gives each question to one node process. The test is skipped where
-// there is no node, or its packages cannot be had.
+// askJS gives each question to one node process.
 func askJS(t *testing.T, questions []object) []answer {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed: nothing is compared with the JavaScript packages")
-	}
 	dir := filepath.Join("testdata", "js")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@ucanto", "validator")); err != nil {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		defer cancel()
-		npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		npm.Dir = dir
-		if out, err := npm.CombinedOutput(); err != nil {
-			t.Skipf("npm ci: %v: nothing is compared with the JavaScript packages: %.300s", err, out)
-		}
-	}
+	node := javascript.Node(t, dir)
 	var in bytes.Buffer
 	for _, q := range questions {
 		if err := json.NewEncoder(&in).Encode(q); err != nil {

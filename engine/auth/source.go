@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
-	"slices"
 
 	"github.com/ipfs/go-cid"
 )
@@ -18,19 +16,6 @@ func Blocks(m map[cid.Cid][]byte) Source {
 	return func(_ context.Context, c cid.Cid) ([]byte, error) {
 		if b, ok := m[c]; ok {
 			return b, nil
-		}
-		return nil, ErrMissing
-	}
-}
-
-// Sources asks one source after the other.
-func Sources(all ...Source) Source {
-	all = slices.Clone(all)
-	return func(ctx context.Context, c cid.Cid) ([]byte, error) {
-		for _, s := range all {
-			if b, err := s(ctx, c); !errors.Is(err, ErrMissing) {
-				return b, err
-			}
 		}
 		return nil, ErrMissing
 	}

@@ -11,21 +11,17 @@ import (
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/javascript"
 )
 
 // scripts is the reader in JavaScript, written from codec/FORMAT.md.
 const scripts = "../../codec/testdata/js"
 
-// node runs one of the scripts, where Node.js and the packages they use are.
+// node runs one of the scripts.
 func node(t *testing.T, args ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
-	if _, err := os.Stat(filepath.Join(scripts, "node_modules")); err != nil {
-		t.Skip("the packages are not installed: run npm ci in codec/testdata/js")
-	}
+	program := javascript.Node(t, scripts)
 	args[0] = filepath.Join(scripts, args[0])
 	out, err := exec.Command(program, args...).Output()
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	cidlink "github.com/ipld/go-ipld-prime/linking/cid"
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/ipld/go-ipld-prime/traversal"
-	"github.com/storacha/go-ucanto/core/dag/blockstore"
 	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/core/ipld/block"
 
@@ -116,11 +115,6 @@ func sourceOf(v ipld.View) blockSource {
 		}
 		return nil, errors.Join(failed, engine.ErrMissing)
 	}
-}
-
-// reader serves blocks to the UCAN library.
-func reader(blocks []ipld.Block) (blockstore.BlockReader, error) {
-	return blockstore.NewBlockReader(blockstore.WithBlocks(blocks))
 }
 
 // putBlocks stores blocks, verified against their names.

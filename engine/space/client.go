@@ -150,15 +150,6 @@ func (c *Client) Invoke(ctx context.Context, inv delegation.Delegation) (*Answer
 	return c.answerTo(b, mustCID(inv.Link()))
 }
 
-// Receipt asks for the receipt of an invocation or task.
-func (c *Client) Receipt(ctx context.Context, invocation cid.Cid) (*Answer, error) {
-	b, err := c.do(ctx, http.MethodGet, "/receipt/"+invocation.String(), "", nil, maxAnswer)
-	if err != nil {
-		return nil, err
-	}
-	return c.answerTo(b, invocation)
-}
-
 // answerTo reads a message with the receipt of an invocation.
 func (c *Client) answerTo(b []byte, inv cid.Cid) (*Answer, error) {
 	car, err := readCAR(bytes.NewReader(b), int64(len(b)), maxChanges)

@@ -52,13 +52,8 @@ type task struct {
 
 func (t task) cid() cid.Cid { return mustCID(t.inv.Link()) }
 
-var (
-	// errAwaiting: the invocation waits for another's receipt.
-	errAwaiting = errors.New("space: awaits another receipt")
-
-	// errNotOurs: the invocation is for someone else.
-	errNotOurs = errors.New("space: another audience")
-)
+// errAwaiting: the invocation waits for another's receipt.
+var errAwaiting = errors.New("space: awaits another receipt")
 
 // newJob screens an invocation.
 func (s *Service) newJob(ctx context.Context, c cid.Cid, source blockSource) (*job, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 
 	cid "github.com/ipfs/go-cid"
@@ -159,16 +160,7 @@ func (m *merged) gate(ctx context.Context, key []byte, yours prolly.Value, mine 
 // stored, each once.
 func missing(ctx context.Context, e *engine.Engine, changes []wireChange, have map[cid.Cid][]byte) ([]cid.Cid, error) {
 	var out []cid.Cid
-	seen := map[cid.Cid]bool{}
-	for _, c := range changes {
-		if c.To.Link == nil || seen[*c.To.Link] {
-			continue
-		}
-		l := *c.To.Link
-		seen[l] = true
-		if _, ok := have[l]; ok {
-			continue
-		}
+	for l := range links(changes, have) {
 		_, err := e.ReadBlock(ctx, l)
 		if errors.Is(err, engine.ErrMissing) {
 			out = append(out, l)
@@ -177,4 +169,22 @@ func missing(ctx context.Context, e *engine.Engine, changes []wireChange, have m
 		}
 	}
 	return out, nil
+}
+
+// links yields the blocks that changes link to and that are not in have, each
+// once.
+func links(changes []wireChange, have map[cid.Cid][]byte) iter.Seq[cid.Cid] {
+	return func(yield func(cid.Cid) bool) {
+		seen := map[cid.Cid]bool{}
+		for _, c := range changes {
+			if c.To.Link == nil || seen[*c.To.Link] {
+				continue
+			}
+			l := *c.To.Link
+			seen[l] = true
+			if _, ok := have[l]; !ok && !yield(l) {
+				return
+			}
+		}
+	}
 }

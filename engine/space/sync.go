@@ -334,16 +334,7 @@ func (y *syncing) answer(ctx context.Context, theirs prolly.Tree, m *merged) (*a
 // side has, up to so many bytes.
 func linkedBlocks(ctx context.Context, read blockSource, changes []wireChange, has map[cid.Cid][]byte, size int) ([]ipld.Block, error) {
 	var out []ipld.Block
-	seen := map[cid.Cid]bool{}
-	for _, c := range changes {
-		if c.To.Link == nil || seen[*c.To.Link] {
-			continue
-		}
-		l := *c.To.Link
-		seen[l] = true
-		if _, ok := has[l]; ok {
-			continue
-		}
+	for l := range links(changes, has) {
 		b, err := read(ctx, l)
 		if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrHash) {
 			continue

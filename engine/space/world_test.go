@@ -53,7 +53,6 @@ type world struct {
 	clock  *clock
 	svc    *Service
 	e      *engine.Engine // the service's
-	url    string
 	id     Identity
 	server *httptest.Server
 	mails  string

@@ -95,10 +95,16 @@ var serverConducts = []serverConduct{
 	{name: "drops without end", want: errTimeout, budget: Budget{Time: 60 * time.Millisecond}, answer: func(l *lure, w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		_, _ = w.Write([]byte{frameHead, 0x80, 0x7f})
-		for r.Context().Err() == nil {
+		pace := time.NewTicker(time.Millisecond)
+		defer pace.Stop()
+		for {
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(time.Millisecond) // a pace, not a wait for something
-			_, _ = w.Write([]byte{0})
+			select {
+			case <-r.Context().Done():
+				return
+			case <-pace.C:
+				_, _ = w.Write([]byte{0})
+			}
 		}
 	}},
 	{name: "rollback", want: ErrRollback, answer: frames(func(l *lure, w *frameWriter) { l.head(w, statusSame, l.old); _ = w.end() })},

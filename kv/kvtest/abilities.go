@@ -29,10 +29,7 @@ func fill(t testing.TB, p *place, n int) {
 }
 
 func testSweep(t *testing.T, p *place) {
-	s, ok := p.Store.(kv.Sweeper)
-	if !ok {
-		t.Skip("not a Sweeper")
-	}
+	s := p.Store.(kv.Sweeper)
 	const n = 60
 	fill(t, p, n)
 	w, err := s.Sweep(bg, kv.Keep{})
@@ -110,10 +107,7 @@ func wantSweptNode(t testing.TB, p *place, i int, stays bool) {
 }
 
 func testScan(t *testing.T, p *place) {
-	s, ok := p.Store.(kv.Scanner)
-	if !ok {
-		t.Skip("not a Scanner")
-	}
+	s := p.Store.(kv.Scanner)
 	const n = 40
 	fill(t, p, n)
 	nodes := map[codec.Hash]bool{}
@@ -149,10 +143,7 @@ func testScan(t *testing.T, p *place) {
 }
 
 func testSize(t *testing.T, p *place) {
-	s, ok := p.Store.(kv.Sizer)
-	if !ok {
-		t.Skip("not a Sizer")
-	}
+	s := p.Store.(kv.Sizer)
 	before, err := s.DiskUsage(bg)
 	must(t, err)
 	fill(t, p, 40)
@@ -165,9 +156,6 @@ func testSize(t *testing.T, p *place) {
 }
 
 func testCheck(t *testing.T, p *place) {
-	if _, ok := p.Store.(kv.Checker); !ok {
-		t.Skip("not a Checker")
-	}
 	sound := func() {
 		t.Helper()
 		must(t, p.Store.(kv.Checker).CheckStore(bg, func(err error) { t.Errorf("a sound store: %v", err) }))

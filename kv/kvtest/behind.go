@@ -21,10 +21,7 @@ func putBehind(t testing.TB, s kv.Behind, from, to int) (hints []kv.Hint) {
 }
 
 func testBehind(t *testing.T, p *place) {
-	s, ok := p.Store.(kv.Behind)
-	if !ok {
-		t.Skip("puts nothing behind")
-	}
+	s := p.Store.(kv.Behind)
 	const n = 50
 	hints := putBehind(t, s, 0, n)
 	mark := s.Put()
@@ -100,10 +97,7 @@ func testBehindTogether(t *testing.T, p *place) {
 }
 
 func testSpare(t *testing.T, p *place) {
-	s, ok := p.Store.(kv.Behind)
-	if !ok {
-		t.Skip("puts nothing behind")
-	}
+	s := p.Store.(kv.Behind)
 	hash := func(i int) codec.Hash { h, _ := testNode(i); return h }
 	gone := func(i int) {
 		t.Helper()

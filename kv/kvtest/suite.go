@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
@@ -25,6 +26,11 @@ func TestStore(t *testing.T, newPlace func(t *testing.T) Opener) { Suite{}.Test(
 type Suite struct {
 	// NoHints: nodes lie under their hashes, and no hints are given or kept.
 	NoHints bool
+
+	// Lacks names the groups of the suite for whose ability the store is not
+	// made: Sweep, Check, Behind and so on. A store that has an ability it is
+	// said to lack fails, as does one that lacks another.
+	Lacks []string
 }
 
 // Test runs the suite. newPlace is called once for each test and prepares a
@@ -33,40 +39,53 @@ func (s Suite) Test(t *testing.T, newPlace func(t *testing.T) Opener) {
 	groups := []struct {
 		name string
 		test func(*testing.T, *place)
+		able func(kv.Store) bool // the ability that it takes; nil: none
 	}{
-		{"Nodes", testNodes},
-		{"Hints", testHints},
-		{"Blobs", testBlobs},
-		{"Refs", testRefs},
-		{"ListRefs", testListRefs},
-		{"Logs", testLogs},
-		{"LogOrder", testLogOrder},
-		{"BatchRules", testBatchRules},
-		{"BatchOrder", testBatchOrder},
-		{"Atomic", testAtomic},
-		{"Ownership", testOwnership},
-		{"Context", testContext},
-		{"Closed", testClosed},
-		{"Reopen", testReopen},
-		{"Reentrant", testReentrant},
-		{"ConcurrentSwaps", testConcurrentSwaps},
-		{"ConcurrentUse", testConcurrentUse},
-		{"CloseWhileBusy", testCloseWhileBusy},
-		{"Sweep", testSweep},
-		{"Scan", testScan},
-		{"Size", testSize},
-		{"Check", testCheck},
-		{"Behind", testBehind},
-		{"Spare", testSpare},
+		{"Nodes", testNodes, nil},
+		{"Hints", testHints, nil},
+		{"Blobs", testBlobs, nil},
+		{"Refs", testRefs, nil},
+		{"ListRefs", testListRefs, nil},
+		{"Logs", testLogs, nil},
+		{"LogOrder", testLogOrder, nil},
+		{"BatchRules", testBatchRules, nil},
+		{"BatchOrder", testBatchOrder, nil},
+		{"Atomic", testAtomic, nil},
+		{"Ownership", testOwnership, nil},
+		{"Context", testContext, nil},
+		{"Closed", testClosed, nil},
+		{"Reopen", testReopen, nil},
+		{"Reentrant", testReentrant, nil},
+		{"ConcurrentSwaps", testConcurrentSwaps, nil},
+		{"ConcurrentUse", testConcurrentUse, nil},
+		{"CloseWhileBusy", testCloseWhileBusy, nil},
+		{"Sweep", testSweep, able[kv.Sweeper]},
+		{"Scan", testScan, able[kv.Scanner]},
+		{"Size", testSize, able[kv.Sizer]},
+		{"Check", testCheck, able[kv.Checker]},
+		{"Behind", testBehind, able[kv.Behind]},
+		{"Spare", testSpare, able[kv.Behind]},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			p := &place{Suite: s, t: t, opener: newPlace(t)}
 			p.open()
 			t.Cleanup(p.cleanup)
-			g.test(t, p)
+			lacks := g.able != nil && !g.able(p.Store)
+			if said := slices.Contains(s.Lacks, g.name); said != lacks {
+				t.Fatalf("lacks what it takes: %v, and the suite was told %v", lacks, said)
+			}
+			if !lacks {
+				g.test(t, p)
+			}
 		})
 	}
+}
+
+// able tells whether a store has the ability A.
+func able[A any](s kv.Store) bool {
+	_, ok := s.(A)
+	return ok
 }
 
 // place is a store under test and the means to open it again.

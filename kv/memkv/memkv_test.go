@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestStore(t *testing.T) {
 	for name, o := range map[string]memkv.Options{"zero hints": {}, "moving hints": {MovingHints: true}} {
 		t.Run(name, func(t *testing.T) {
-			kvtest.TestStore(t, func(*testing.T) kvtest.Opener {
+			kvtest.Suite{Lacks: []string{"Behind", "Spare"}}.Test(t, func(*testing.T) kvtest.Opener {
 				d := memkv.NewDisk(o)
 				return func() (kv.Store, error) { return opened(d.Open()) }
 			})

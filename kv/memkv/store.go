@@ -15,8 +15,8 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
 
-// Store is a kv.Store in memory. It is a Sweeper, a Scanner, a Sizer and a
-// Checker too.
+// Store is a kv.Store in memory. It is a Sweeper, a Collector, a Scanner, a
+// Sizer and a Checker too.
 type Store struct {
 	disk   *Disk
 	moving bool
@@ -26,6 +26,15 @@ type Store struct {
 	collecting *collection // nil: none is under way
 	state
 }
+
+var (
+	_ kv.Store     = (*Store)(nil)
+	_ kv.Sweeper   = (*Store)(nil)
+	_ kv.Collector = (*Store)(nil)
+	_ kv.Scanner   = (*Store)(nil)
+	_ kv.Sizer     = (*Store)(nil)
+	_ kv.Checker   = (*Store)(nil)
+)
 
 // New returns an empty store with zero hints.
 func New() *Store {

@@ -77,9 +77,9 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 		return nil
 	}
 	next.nodes = count(next.nodes, b.nodes)
-	if b.puts && next.generation != s.generation {
+	notes := b.puts && next.generation != s.generation
+	if notes {
 		next.generation = s.generation
-		defer s.noted.Store(next.sequence)
 	}
 	op := pb.SetDeferred(len(stateKey), stateLen)
 	copy(op.Key, stateKey)
@@ -90,6 +90,9 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	}
 	if err != nil {
 		return s.stop(err)
+	}
+	if notes {
+		s.noted.Store(next.sequence)
 	}
 	s.became(next)
 	return nil

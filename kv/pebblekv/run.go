@@ -3,7 +3,6 @@ package pebblekv
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -174,19 +173,12 @@ func compressible(nodes []*pendingNode) bool {
 	return packed < raw-raw/8
 }
 
-// writeIndexTable writes a table that leads from hashes to ids.
+// writeIndexTable writes a table that leads from hashes to ids. A run has each
+// hash once.
 func (s *Store) writeIndexTable(path string, nodes []*pendingNode) error {
-	slices.SortFunc(nodes, func(a, b *pendingNode) int {
-		if c := bytes.Compare(a.hash[:], b.hash[:]); c != 0 {
-			return c
-		}
-		return -cmp.Compare(a.number, b.number)
-	})
+	slices.SortFunc(nodes, func(a, b *pendingNode) int { return bytes.Compare(a.hash[:], b.hash[:]) })
 	return s.writeTable(path, s.tables, func(w *sstable.Writer) error {
-		for i, n := range nodes {
-			if i > 0 && n.hash == nodes[i-1].hash {
-				continue // an older copy
-			}
+		for _, n := range nodes {
 			var key [hashKeyLen]byte
 			putHashKey(key[:], &n.hash)
 			if err := w.Set(key[:], n.at[:]); err != nil {

@@ -164,7 +164,8 @@ func (e *env) diskBytes() (n int64, err error) {
 }
 
 // settled flushes the store and waits until its files neither grow nor
-// shrink. The store must have been reopened, so that no log is left over.
+// shrink: no peer tells when it has nothing left to do. The store must have been
+// reopened, so that no log is left over.
 func (e *env) settled(s peer.Store) (int64, error) {
 	if x, ok := s.(peer.Settler); ok {
 		if err := x.Settle(e.ctx); err != nil {
@@ -176,6 +177,8 @@ func (e *env) settled(s peer.Store) (int64, error) {
 		calm   = 5   // equal sizes in a row
 		rounds = 200 // at most
 	)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	last, equal := int64(-1), 0
 	for range rounds {
 		n, err := e.diskBytes()
@@ -187,7 +190,11 @@ func (e *env) settled(s peer.Store) (int64, error) {
 		} else if equal++; equal == calm {
 			break
 		}
-		time.Sleep(every)
+		select {
+		case <-tick.C:
+		case <-e.ctx.Done():
+			return 0, e.ctx.Err()
+		}
 	}
 	return last, nil
 }

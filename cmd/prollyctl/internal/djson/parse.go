@@ -21,9 +21,6 @@ type Parser struct {
 // returns: strings are decoded in place.
 func NewParser(text []byte) Parser { return Parser{text: text} }
 
-// Offset is how many bytes were read.
-func (p *Parser) Offset() int { return p.at }
-
 // Value is bytes or, when Link is defined, a link.
 type Value struct {
 	Bytes []byte
@@ -232,7 +229,7 @@ func (p *Parser) escape() (rune, error) {
 	return r, nil
 }
 
-// hex reads \uXXXX at an offset.
+// hex reads the \u and its four digits at an offset.
 func (p *Parser) hex(at int) (r rune, ok bool) {
 	if at+6 > len(p.text) || p.text[at] != '\\' || p.text[at+1] != 'u' {
 		return 0, false
