@@ -42,6 +42,9 @@ func newNodeStore(s kv.Store, cacheBytes int64, closed *atomic.Bool, n *counters
 		Weigher: func(_ codec.Hash, n *prolly.Node) uint32 {
 			return uint32(nodeOverhead + len(n.Block()) + len(n.Hints())*(len(prolly.Hint{})+linkSize))
 		},
+		// Who reads a node puts the cache in order himself: it takes less than a
+		// microsecond, and waking a goroutine for it several.
+		Executor: func(upkeep func()) { upkeep() },
 		// Under the lock of the cache's bucket, before the node is gone from there.
 		OnAtomicDeletion: func(e otter.DeletionEvent[codec.Hash, *prolly.Node]) { e.Value.Forget() },
 	})
