@@ -22,13 +22,11 @@ import (
 // branch is not folded and a garbage collection does not begin; the source of the entries must
 // not ask for either, nor write more to the branch than may be staged.
 func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
-	next, stop := iter.Pull2(entries)
-	defer stop()
 	err = b.advance(ctx, func(f *fold) error {
 		f.bulk, f.w.bulk = true, true
-		l := load{ctx: ctx, f: f, next: next}
+		l := load{ctx: ctx, f: f}
 		defer func() { n = l.n }()
-		return l.run()
+		return l.run(entries)
 	})
 	if err != nil {
 		return n, err
@@ -67,18 +65,17 @@ var loadRun = 24 << 20
 // beside its key and value, in bytes.
 const loadOverhead = 240
 
-// load is a Load under way. Into an empty tree, entries are built as long as
+// load is a Load under way. For an empty tree, one is built of the entries as long as
 // they ascend. The others are gathered into runs. Runs that follow each other
 // in key order are applied as they come; otherwise applying each would touch the
 // whole tree, so they go sorted into temporary files, and are merged at the end.
 type load struct {
-	ctx  context.Context
-	f    *fold
-	next func() (prolly.Entry, error, bool)
-	n    uint64
-	last []byte // the key before, while building
+	ctx context.Context
+	f   *fold
+	n   uint64
 
-	early *prolly.Entry // taken, and not yet used
+	building *prolly.Builder // nil once an entry was out of order
+
 	bytes []byte        // of the run
 	edits []prolly.Edit // of the run
 	size  int           // of the run
@@ -87,79 +84,62 @@ type load struct {
 	sorted  sortedRuns
 }
 
-func (l *load) run() (err error) {
+func (l *load) run(entries iter.Seq2[prolly.Entry, error]) (err error) {
 	defer func() { err = errors.Join(err, l.sorted.close()) }()
 	if l.f.trees[theTree].Len() == 0 {
-		if err := l.build(); err != nil {
-			return err
-		}
+		l.building = prolly.NewBuilder(l.ctx, l.f.w)
+		defer func() {
+			if l.building != nil {
+				err = errors.Join(err, l.building.Close())
+			}
+		}()
 	}
-	for {
-		e, ok, err := l.take()
+	for e, err := range entries {
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return l.finish()
-		}
-		if err := l.gather(e); err != nil {
+		if err := l.take(e); err != nil {
 			return err
 		}
 	}
+	if err := l.built(); err != nil {
+		return err
+	}
+	return l.finish()
 }
 
-// take returns the next entry.
-func (l *load) take() (e prolly.Entry, ok bool, err error) {
-	if l.early != nil {
-		e, l.early = *l.early, nil
-		return e, true, nil
-	}
-	e, err, ok = l.next()
-	if err != nil || !ok {
-		return e, false, err
-	}
+// take takes the next entry.
+func (l *load) take(e prolly.Entry) error {
 	if l.n++; l.n%1024 == 0 {
-		err = l.f.b.e.ready(l.ctx)
+		if err := l.f.b.e.ready(l.ctx); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = l.check(e)
-	}
-	return e, err == nil, err
-}
-
-func (l *load) check(e prolly.Entry) error {
 	if err := prolly.CheckEdit(prolly.Edit{Key: e.Key, Value: e.Value}); err != nil {
 		return fmt.Errorf("engine: load: entry %d: %w", l.n, err)
 	}
 	if e.Value.Kind() != codec.Inline {
-		return l.f.b.e.haveBlock(l.ctx, e.Value)
+		if err := l.f.b.e.haveBlock(l.ctx, e.Value); err != nil {
+			return err
+		}
 	}
-	return nil
+	if l.building != nil {
+		if err := l.building.Add(e); !errors.Is(err, prolly.ErrUnsorted) {
+			return err
+		}
+		if err := l.built(); err != nil {
+			return err
+		}
+	}
+	return l.gather(e)
 }
 
-// build builds a tree of the first entries, as long as they ascend.
-func (l *load) build() (err error) {
-	l.f.trees[theTree], err = prolly.Build(l.ctx, l.f.w, func(yield func(prolly.Entry, error) bool) {
-		for {
-			e, ok, err := l.take()
-			if err != nil {
-				yield(prolly.Entry{}, err)
-				return
-			}
-			if !ok {
-				return
-			}
-			if bytes.Compare(e.Key, l.last) <= 0 {
-				e = e.Clone()
-				l.early = &e
-				return
-			}
-			l.last = append(l.last[:0], e.Key...)
-			if !yield(e, nil) {
-				return
-			}
-		}
-	})
+// built ends the building.
+func (l *load) built() (err error) {
+	if l.building != nil {
+		l.f.trees[theTree], err = l.building.Finish()
+		l.building = nil
+	}
 	return err
 }
 

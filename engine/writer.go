@@ -32,6 +32,8 @@ type writer struct {
 	mu      sync.RWMutex
 	batch   kv.Batch
 	pending map[codec.Hash]*prolly.Node // not committed yet, so that no reader of the store finds them
+	leaves  map[codec.Hash][]byte       // pending, too, of a bulk writer
+	slab    []byte                      // room for more of them
 	hints   []kv.Hint                   // scratch
 	old     []codec.Hash                // nodes that the trees written have no place for
 }
@@ -50,6 +52,9 @@ func (e *Engine) newFoldWriter() *writer {
 
 // WriteNode implements prolly.NodeStore.
 func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
+	if len(children) == 0 && !w.TakesLeaves() {
+		return w.writeLeaf(ctx, h, block)
+	}
 	n, err := prolly.NewNode(bytes.Clone(block), slices.Clone(children))
 	if err != nil {
 		return prolly.Hint{}, fmt.Errorf("engine: node to be written: %w", err)
@@ -57,10 +62,34 @@ func (w *writer) WriteNode(ctx context.Context, h codec.Hash, block []byte, chil
 	return w.TakeNode(ctx, h, n)
 }
 
+// TakesLeaves implements prolly.NodeTaker.
+func (w *writer) TakesLeaves() bool { return !w.bulk || w.memory }
+
+// slabBytes is how much memory leaves share that are not cached.
+const slabBytes = 256 << 10
+
+// writeLeaf puts a leaf that nobody is likely to read soon.
+func (w *writer) writeLeaf(ctx context.Context, h codec.Hash, block []byte) (prolly.Hint, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(block) > cap(w.slab)-len(w.slab) {
+		w.slab = make([]byte, 0, max(slabBytes, len(block)))
+	}
+	at := len(w.slab)
+	w.slab = append(w.slab, block...)
+	block = w.slab[at:len(w.slab):len(w.slab)]
+	if w.leaves == nil {
+		w.leaves = map[codec.Hash][]byte{}
+	}
+	w.leaves[h] = block
+	hint, err := w.putBlock(ctx, h, block, nil)
+	return prolly.Hint(hint), err
+}
+
 // TakeNode implements prolly.NodeTaker.
 func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (prolly.Hint, error) {
 	at, err := w.put(ctx, h, n, n.Hints())
-	if err == nil && !w.memory && (!w.bulk || n.Level() > 0) {
+	if err == nil && !w.memory {
 		w.nodes.cache.Set(h, n) // its content is right, whatever becomes of the batch
 		w.nodes.makeRoom()
 	}
@@ -75,11 +104,16 @@ func (w *writer) put(ctx context.Context, h codec.Hash, n *prolly.Node, children
 	if w.memory {
 		return at, nil
 	}
-	if at, err = w.open().PutNode(h, n.Block(), w.storeHints(children)); err != nil {
+	return w.putBlock(ctx, h, n.Block(), children)
+}
+
+// putBlock gives a block to the batch. The lock is held.
+func (w *writer) putBlock(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (at kv.Hint, err error) {
+	if at, err = w.open().PutNode(h, block, w.storeHints(children)); err != nil {
 		return at, storeError("write node", err)
 	}
 	w.nodes.n.nodeWrites.Add(1)
-	w.nodes.n.nodeWriteBytes.Add(uint64(len(n.Block())))
+	w.nodes.n.nodeWriteBytes.Add(uint64(len(block)))
 	return at, w.flushFull(ctx)
 }
 
@@ -180,6 +214,7 @@ func (w *writer) commit(ctx context.Context) error {
 		return storeError("commit", err)
 	}
 	clear(w.pending)
+	clear(w.leaves)
 	return nil
 }
 
@@ -202,9 +237,13 @@ func (w *writer) drop() error {
 func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
 	w.mu.RLock()
 	p, ok := w.pending[a.Hash]
+	leaf := w.leaves[a.Hash]
 	w.mu.RUnlock()
 	if ok {
 		return p, nil
+	}
+	if leaf != nil {
+		return prolly.NewNode(leaf, nil)
 	}
 	return w.nodes.LoadNode(ctx, a)
 }

@@ -41,36 +41,21 @@ func newBuilder(ctx context.Context, ns NodeStore) *builder {
 
 // build is Build.
 func (b *builder) build(sorted iter.Seq2[Entry, error]) (t Tree, err error) {
+	in := b.builder()
 	defer func() {
-		if cerr := b.close(); cerr != nil {
+		if cerr := in.Close(); cerr != nil {
 			err = errors.Join(err, cerr)
 		}
 	}()
-	var last []byte
-	n := 0
 	for e, err := range sorted {
+		if err == nil {
+			err = in.Add(e)
+		}
 		if err != nil {
 			return Tree{}, err
-		}
-		if n > 0 && bytes.Compare(last, e.Key) >= 0 {
-			return Tree{}, fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, n, clip(e.Key), clip(last))
-		}
-		leaf, err := storedEntry(b.w.ctx, b.w.ns, e.Key, e.Value)
-		if err != nil {
-			return Tree{}, err
-		}
-		leaf.Key = b.arena.clone(leaf.Key)
-		leaf.Value = b.arena.clone(leaf.Value)
-		leaf.Link = b.arena.clone(leaf.Link)
-		last = leaf.Key
-		if err := b.addLeaf(leaf); err != nil {
-			return Tree{}, err
-		}
-		if n++; n%1024 == 0 && b.w.ctx.Err() != nil {
-			return Tree{}, b.w.ctx.Err()
 		}
 	}
-	return b.finish()
+	return in.Finish()
 }
 
 // levelBuilder turns the items of a level into nodes.

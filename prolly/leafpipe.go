@@ -29,12 +29,13 @@ type leafPipe struct {
 // leafJob is a run of encoded leaves, one behind the other.
 type leafJob struct {
 	blocks []byte
+	keys   []byte // the first of each leaf
 	leaves []encodedLeaf
 }
 
 type encodedLeaf struct {
 	child
-	end int // in blocks
+	end, keyEnd int // in blocks and keys
 }
 
 const (
@@ -72,7 +73,8 @@ func (p *leafPipe) add(s *items, lo, hi int) error {
 		return err
 	}
 	j.blocks = codec.AppendLeaf(j.blocks, s.leaf[lo:hi])
-	j.leaves = append(j.leaves, encodedLeaf{c, len(j.blocks)})
+	j.keys = append(j.keys, c.Key...)
+	j.leaves = append(j.leaves, encodedLeaf{c, len(j.blocks), len(j.keys)})
 	if len(j.leaves) == jobLeaves {
 		return p.send()
 	}
@@ -92,7 +94,8 @@ func (p *leafPipe) send() error {
 	case <-p.stop:
 		return p.drain()
 	}
-	p.job.blocks, p.job.leaves = p.job.blocks[:0], p.job.leaves[:0]
+	j := p.job
+	j.blocks, j.keys, j.leaves = j.blocks[:0], j.keys[:0], j.leaves[:0]
 	return nil
 }
 
@@ -133,13 +136,14 @@ func (p *leafPipe) run() {
 
 // store hashes and stores a job's leaves, and gives them to the level above.
 func (p *leafPipe) store(j *leafJob) error {
-	at := 0
+	at, key := 0, 0
 	for i := range j.leaves {
 		c := &j.leaves[i]
+		c.Key = j.keys[key:c.keyEnd:c.keyEnd]
 		if err := p.b.w.put(&c.child, j.blocks[at:c.end], nil); err != nil {
 			return err
 		}
-		at = c.end
+		at, key = c.end, c.keyEnd
 		if err := p.b.emit(0, p.leaf, c.child); err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (w *nodeWriter) put(c *child, block []byte, hints []Hint) error {
 // store gives a node that was just encoded to the store.
 func (w *nodeWriter) store(h codec.Hash, block []byte, hints []Hint) (Hint, error) {
 	t, ok := w.ns.(NodeTaker)
-	if !ok {
+	if !ok || len(hints) == 0 && !t.TakesLeaves() {
 		return w.ns.WriteNode(w.ctx, h, block, hints)
 	}
 	n := &Node{Node: codec.ViewNode(bytes.Clone(block))}

@@ -337,8 +337,10 @@ func TestSpillFaults(t *testing.T) {
 
 // TestSpillCleansUp: whatever ends a build, its files are closed.
 func TestSpillCleansUp(t *testing.T) {
-	s := newSource(t, 4)
-	m := randomModel(s, "monotone", 2000)
+	m := model{} // one gap, and several runs of a Builder
+	for i, k := range fallingKeys(800) {
+		m[string(k)] = Value{Bytes: recipeBytes(fmt.Sprint(i), 1000)}
+	}
 	errStop := errors.New("stop")
 	for name, run := range map[string]func(temps *memTemps) error{
 		"an error of the sequence": func(temps *memTemps) error {

@@ -73,6 +73,9 @@ type NodeReplacer interface {
 // a new node as a whole, which is then its own, in place of WriteNode.
 type NodeTaker interface {
 	TakeNode(ctx context.Context, h codec.Hash, n *Node) (Hint, error)
+
+	// TakesLeaves tells whether leaves are wanted this way too.
+	TakesLeaves() bool
 }
 
 // Value is one of three things: inline bytes; a caller's link; or, with both
