@@ -156,16 +156,50 @@ func (f *fold) edit(ctx context.Context) error {
 		return nil
 	}
 	f.ref.folded = frozen[0].last.Load()
-	for root := range f.trees {
-		edits, err := collect(frozen, rootID(root), math.MaxUint64)
+	for root, t := range f.trees {
+		t, err := applyLayers(ctx, f.w, t, frozen, rootID(root))
 		if err != nil {
-			return err
-		}
-		if f.trees[root], err = applyThrough(ctx, f.w, f.trees[root], edits); err != nil {
 			return fmt.Errorf("engine: fold branch %q: %w", f.b.name, err)
 		}
+		f.trees[root] = t
 	}
 	return nil
+}
+
+// foldRun is how many edits are applied at once; more would take memory and
+// change nothing. Tests lower it.
+var foldRun = 1 << 17
+
+// applyLayers applies what layers, given newest first, say of a tree to it; its
+// new nodes go to w.
+func applyLayers(ctx context.Context, w *writer, t prolly.Tree, layers []*layer, root rootID) (prolly.Tree, error) {
+	n := 0
+	for _, l := range layers {
+		n += l.over[root].entries
+	}
+	r := reader{layers: layers, seq: math.MaxUint64, root: root}
+	c := r.staged(nil, nil, false)
+	if t.Len() == 0 && n > foldRun {
+		w.bulk = true
+		defer func() { w.bulk = false }()
+		return prolly.Build(ctx, w, c.entries)
+	}
+	edits := make([]prolly.Edit, 0, min(n, foldRun))
+	for c.key != nil {
+		edits = edits[:0]
+		for ; c.key != nil && len(edits) < foldRun; c.next() {
+			e, err := c.edit()
+			if err != nil {
+				return t, err
+			}
+			edits = append(edits, e)
+		}
+		var err error
+		if t, err = applyThrough(ctx, w, t, edits); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
 }
 
 // applyThrough applies edits to a tree whose new nodes go to w.
@@ -174,30 +208,6 @@ func applyThrough(ctx context.Context, w prolly.NodeStore, t prolly.Tree, edits 
 		return t, nil
 	}
 	return t.In(w).Apply(ctx, edits)
-}
-
-// collect returns the edits of layers, given newest first, as of seq: oldest
-// first, so that the last of a key wins. Their bytes are the layers'.
-func collect(layers []*layer, root rootID, seq uint64) ([]prolly.Edit, error) {
-	n := 0
-	for _, l := range layers {
-		n += l.over[root].entries
-	}
-	edits := make([]prolly.Edit, 0, n)
-	for i := len(layers) - 1; i >= 0; i-- {
-		c := overlayCursor{o: layers[i].over[root], seq: seq}
-		for c.first(); c.e != 0; c.next() {
-			e := prolly.Edit{Key: c.key, Delete: c.ver.kind == opDelete}
-			if !e.Delete {
-				var err error
-				if e.Value, err = c.ver.kind.value(c.ver.data); err != nil {
-					return nil, err
-				}
-			}
-			edits = append(edits, e)
-		}
-	}
-	return edits, nil
 }
 
 // finish moves the ref, trims the log, and shows readers the new state. Nothing

@@ -99,19 +99,38 @@ func (f *folder) fold(b *Branch) {
 	}
 }
 
-// kick has the branch folded when its staging has passed its cap.
+// kick has the branch folded when enough is staged.
 func (b *Branch) kick() {
-	if b.e.folder != nil && b.staged.Load() > b.e.o.StagingBytes {
+	if staged := b.staged.Load(); b.e.folder != nil && staged > b.e.o.StagingBytes && staged > b.foldFrom() {
 		b.e.folder.add(b)
 	}
 }
 
-// room waits until less than twice the cap is staged. It is called outside
-// the world, which a fold must be able to enter.
+// leafEdits is about how many staged edits weigh what a node does: in a tree of
+// more than leafEdits times what may be staged, each of those in random order
+// has a leaf to itself, and waiting for more saves no node.
+const leafEdits = 16
+
+// foldFrom is how much is staged when a fold in the background is worth it. In a
+// small tree each fold of edits in random order writes every node again, so
+// there should be few.
+func (b *Branch) foldFrom() int64 {
+	o, n := &b.e.o, uint64(0)
+	for _, t := range b.state.Load().trees {
+		n += t.Bytes()
+	}
+	if n > leafEdits*uint64(o.MaxStagingBytes) {
+		return o.StagingBytes
+	}
+	return o.MaxStagingBytes - o.StagingBytes
+}
+
+// room waits until less than the most is staged. It is called outside the
+// world, which a fold must be able to enter.
 func (b *Branch) room(ctx context.Context) error {
-	for b.e.folder != nil && b.staged.Load() >= 2*b.e.o.StagingBytes {
+	for b.e.folder != nil && b.staged.Load() >= b.e.o.MaxStagingBytes {
 		wait := b.folding.next()
-		if b.staged.Load() < 2*b.e.o.StagingBytes {
+		if b.staged.Load() < b.e.o.MaxStagingBytes {
 			return nil
 		}
 		b.e.folder.add(b)

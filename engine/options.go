@@ -24,7 +24,7 @@ func durable(d []Durability) bool { return len(d) == 0 || d[len(d)-1] == Sync }
 const (
 	defaultCacheBytes   = 64 << 20
 	defaultStagingBytes = 32 << 20
-	maxStagingBytes     = 512 << 20
+	maxStagingBytes     = 512 << 20 // of StagingBytes; twice as much of MaxStagingBytes
 )
 
 // Options of an engine. The zero value is good, and nil stands for it. None of
@@ -33,9 +33,18 @@ type Options struct {
 	// CacheBytes bounds the cache of decoded nodes; 64 MiB when 0.
 	CacheBytes int64
 
-	// StagingBytes is how much may be staged on a branch before it is folded in the
-	// background; 32 MiB when 0, 512 MiB at most. At twice as much writers wait.
+	// StagingBytes is how much is staged on a branch, in bytes of memory, before it
+	// is folded in the background; 32 MiB when 0, 512 MiB at most. While folds would
+	// write most of the tree again they begin only StagingBytes short of
+	// MaxStagingBytes: a load in random order then writes the tree once or twice.
 	StagingBytes int64
+
+	// MaxStagingBytes bounds what is staged on a branch, in bytes of memory; there
+	// writers wait for a fold. When 0 it is twice StagingBytes; when that is 0 too,
+	// it is CacheBytes and 32 MiB, but not less than 64 MiB. 1 GiB at most. A root
+	// may have as much to fold, about a second for 100 MiB in random order; and
+	// whoever opens the branch may have as much to read.
+	MaxStagingBytes int64
 
 	// Logger is told of what nobody else would hear: failures of background
 	// folds. Nothing is logged when nil.
@@ -61,10 +70,7 @@ func (o *Options) withDefaults() Options {
 	if r.CacheBytes <= 0 {
 		r.CacheBytes = defaultCacheBytes
 	}
-	if r.StagingBytes <= 0 {
-		r.StagingBytes = defaultStagingBytes
-	}
-	r.StagingBytes = min(r.StagingBytes, maxStagingBytes)
+	r.stagingDefaults()
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -72,4 +78,17 @@ func (o *Options) withDefaults() Options {
 		r.Now = time.Now
 	}
 	return r
+}
+
+func (o *Options) stagingDefaults() {
+	most := 2 * o.StagingBytes
+	if o.StagingBytes <= 0 {
+		o.StagingBytes = defaultStagingBytes
+		most = max(o.CacheBytes, o.StagingBytes) + o.StagingBytes
+	}
+	if o.MaxStagingBytes <= 0 {
+		o.MaxStagingBytes = most
+	}
+	o.MaxStagingBytes = max(2, min(o.MaxStagingBytes, 2*maxStagingBytes))
+	o.StagingBytes = min(o.StagingBytes, o.MaxStagingBytes/2)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -175,11 +174,7 @@ func (b *Branch) snapshotInMemory(ctx context.Context) (*Snapshot, error) {
 	w := b.e.newWriter()
 	trees := p.st.trees
 	for root := range trees {
-		edits, err := collect(p.st.layers, rootID(root), math.MaxUint64)
-		if err == nil {
-			trees[root], err = applyThrough(ctx, w, trees[root], edits)
-		}
-		if err != nil {
+		if trees[root], err = applyLayers(ctx, w, trees[root], p.st.layers, rootID(root)); err != nil {
 			b.e.pins.remove(p)
 			return nil, fmt.Errorf("engine: fold branch %q in memory: %w", b.name, err)
 		}

@@ -143,3 +143,26 @@ func (c *stagedCursor) next() {
 	}
 	c.pick()
 }
+
+// edit is what the version at the cursor does to a tree; the bytes are the
+// layer's.
+func (c *stagedCursor) edit() (e prolly.Edit, err error) {
+	e = prolly.Edit{Key: c.key, Delete: c.ver.kind == opDelete}
+	if !e.Delete {
+		e.Value, err = c.ver.kind.value(c.ver.data)
+	}
+	return e, err
+}
+
+// entries yields what the cursor passes that is no removal.
+func (c *stagedCursor) entries(yield func(prolly.Entry, error) bool) {
+	for ; c.key != nil; c.next() {
+		e, err := c.edit()
+		if err == nil && e.Delete {
+			continue
+		}
+		if !yield(prolly.Entry{Key: e.Key, Value: e.Value}, err) || err != nil {
+			return
+		}
+	}
+}

@@ -230,7 +230,7 @@ const learnAfter = 512
 // gate is held; a fold under way does the same.
 func (b *Branch) learn(l *layer) {
 	o := l.over[theTree]
-	if o.entries == learnAfter && len(o.common) == 0 && len(o.beginning()) > 0 && b.fold.tryLock() {
+	if o.entries >= learnAfter && len(o.common) == 0 && len(o.beginning()) > 0 && b.fold.tryLock() {
 		b.freeze()
 		b.fold.unlock()
 	}

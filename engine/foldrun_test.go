@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// TestFoldInRuns: a fold of more than is applied at once, from several layers,
+// into an empty tree and into one that is not, arrives at the tree of the
+// content (E3).
+func TestFoldInRuns(t *testing.T) {
+	defer func(n int) { foldRun = n }(foldRun)
+	foldRun = 64
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 21))
+		open := memory()
+		e := start(t, open, nil)
+		b := must(e.Branch(ctx, "main"))(t)
+		c := content{}
+		for range 3 {
+			for range 1 + r.IntN(4) { // layers
+				edits := voyageEdits(r, 1+r.IntN(400))
+				do(t, b.Apply(ctx, edits, NoSync))
+				c.apply(edits)
+				do(t, b.fold.lock(ctx))
+				b.freeze()
+				b.fold.unlock()
+			}
+			if root := must(b.Fold(ctx))(t); root != c.root(t) {
+				t.Fatalf("seed %d: root %v, want %v", seed, root, c.root(t))
+			}
+			compareRange(t, b.Range(ctx, prolly.Range{}), c, prolly.Range{})
+		}
+		do(t, e.Close())
+	}
+}
+
+// TestFoldIsDeferred: while a tree is small, nothing is folded in the background
+// before the most is nearly staged; a large tree is folded into sooner.
+func TestFoldIsDeferred(t *testing.T) {
+	for _, c := range []struct {
+		o     Options
+		treeB int // bytes in the tree
+		from  int64
+	}{
+		{Options{StagingBytes: 8 << 10}, 0, 8 << 10},
+		{Options{StagingBytes: 8 << 10, MaxStagingBytes: 64 << 10}, 0, 56 << 10},
+		{Options{StagingBytes: 8 << 10, MaxStagingBytes: 64 << 10}, 500 << 10, 56 << 10},
+		{Options{StagingBytes: 8 << 10, MaxStagingBytes: 64 << 10}, 1100 << 10, 8 << 10},
+		{Options{MaxStagingBytes: 10 << 10}, 0, 5 << 10},
+		{Options{CacheBytes: 1 << 20}, 0, 32 << 20},
+		{Options{CacheBytes: 224 << 20}, 0, 224 << 20},
+	} {
+		e := startTest(t, memory(), &c.o)
+		b := must(e.Branch(ctx, "main"))(t)
+		_, err := b.Load(ctx, func(yield func(prolly.Entry, error) bool) {
+			for i := range c.treeB >> 10 {
+				if !yield(prolly.Entry{Key: fmt.Appendf(nil, "%08d", i), Value: prolly.Value{Bytes: make([]byte, 1016)}}, nil) {
+					return
+				}
+			}
+		})
+		do(t, err)
+		if from := b.foldFrom(); from != c.from {
+			t.Errorf("%+v, tree of %d bytes: folds begin at %d, want %d", c.o, c.treeB, from, c.from)
+		}
+		if most := b.e.o.MaxStagingBytes; most < c.from {
+			t.Errorf("at most %d", most)
+		}
+	}
+}
