@@ -85,6 +85,9 @@ func (s *Store) readAt(i id) (n kv.Node, err error) {
 	if e := closer.Close(); err == nil {
 		err = e
 	}
+	if len(n.Children) > 0 {
+		s.readAhead(i)
+	}
 	return n, err
 }
 

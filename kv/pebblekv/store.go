@@ -43,6 +43,7 @@ type Store struct {
 	fs     vfs.FS // as Pebble sees it
 	tables sstable.WriterOptions
 	behind behind
+	ahead  ahead
 
 	collecting atomic.Pointer[collection] // nil: none is under way
 }
@@ -75,6 +76,7 @@ func newStore(dir directory, o Options, db *pebble.DB, cache *pebble.Cache, f *f
 	}
 	s.committed.Store(st.sequence)
 	s.durable.Store(h.newest.sequence)
+	s.ahead.init(o.CacheBytes / 2)
 	if s.behind.init(o.RunBytes); !s.readOnly {
 		s.fs, s.tables = dataFS{o.FS, f}, tableOptions(&o, db, cache, f)
 		go s.writeBehind()
