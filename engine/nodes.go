@@ -26,6 +26,7 @@ type nodeStore struct {
 	closed *atomic.Bool
 	n      *counters
 	old    superseded
+	blobs  knownBlobs
 	again  sync.Map // by hash: *prolly.Node, of a store that may not be written to
 }
 
@@ -166,7 +167,17 @@ func (s *nodeStore) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, err
 
 // LoadBlob implements prolly.BlobLoader.
 func (s *nodeStore) LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error) {
-	return s.readBlob(ctx, c)
+	b, err := s.readBlob(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if h, ok := hashOfBlock(c); ok && s.blobs.verify(h, b) {
+		return b, nil
+	}
+	if err := verify(c, b); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func (s *nodeStore) readBlob(ctx context.Context, c cid.Cid) ([]byte, error) {

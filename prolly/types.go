@@ -57,7 +57,7 @@ type ChildLoader interface {
 
 // BlobLoader is an ability of a NodeStore that has blocks in memory when it reads
 // them: LoadBlob is ReadBlob of a whole block, at most codec.MaxBlob long, that
-// is the caller's. Its bytes are checked by the caller.
+// is the caller's. Its bytes are verified against c already: ErrCorrupt.
 type BlobLoader interface {
 	LoadBlob(ctx context.Context, c cid.Cid) ([]byte, error)
 }

@@ -62,7 +62,9 @@ const (
 func (b *batch) copy(value []byte) []byte {
 	n := len(value)
 	if n > roomValue {
-		return append(make([]byte, 0, n), value...)
+		b := make([]byte, n)
+		copy(b, value) // right after the make, which then clears nothing
+		return b
 	}
 	if cap(b.room)-len(b.room) < n {
 		b.room = make([]byte, 0, roomBytes)

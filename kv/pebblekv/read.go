@@ -19,7 +19,9 @@ func (s *Store) get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(make([]byte, 0, len(value)), value...), closer.Close()
+	b := make([]byte, len(value))
+	copy(b, value) // right after the make, which then clears nothing
+	return b, closer.Close()
 }
 
 // ReadNode implements kv.Blocks.
