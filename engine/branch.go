@@ -29,7 +29,8 @@ type Branch struct {
 	seq     uint64 // of the last staged write
 	step    atomic.Pointer[step]
 	record  []byte // scratch
-	inDoubt bool   // a record may be in the log that is not in the layer
+	placed  []placed
+	inDoubt bool // a record may be in the log that is not in the layer
 
 	// fold is held while state is replaced, and taken before write. It guards
 	// what follows.

@@ -43,8 +43,9 @@
 //	    folds: those the log leads to from the base of the ref, and whoever
 //	    opens the branch after a crash makes them again, and must arrive at
 //	    the trees that the ref and its commits name.
-//	E6  A block that is read is verified against its name. One that is missing
-//	    or damaged is an error, never ErrNotFound.
+//	E6  A block that is read is verified against its name; a large blob that was
+//	    before, over all its bytes, against a checksum taken then. One that is
+//	    missing or damaged is an error, never ErrNotFound.
 //	E7  A transaction commits only if nothing that it read has changed since it
 //	    began.
 //	E8  What a branch, tag, snapshot, moment, transaction, iterator or open value

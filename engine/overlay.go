@@ -88,7 +88,16 @@ type version struct {
 // before. It copies key and data.
 func (o *overlay) add(key []byte, seq uint64, kind opKind, data []byte) error {
 	prefix := o.prefix(key)
-	e := o.seek(key, prefix)
+	return o.addAt(o.seek(key, prefix), key, prefix, seq, kind, data)
+}
+
+// addOn is add for a key that is not below that of the add before.
+func (o *overlay) addOn(key []byte, prefix uint64, seq uint64, kind opKind, data []byte) error {
+	return o.addAt(o.seekOn(key, prefix), key, prefix, seq, kind, data)
+}
+
+// addAt adds a version to entry e, or a new entry where o.path leads.
+func (o *overlay) addAt(e uint32, key []byte, prefix uint64, seq uint64, kind opKind, data []byte) error {
 	v, w, err := o.newVersion(seq, kind, data)
 	if err != nil {
 		return err
@@ -183,27 +192,62 @@ func (o *overlay) seek(key []byte, prefix uint64) uint32 {
 		o.path = o.tail
 		return 0
 	}
-	at, found := o.head, uint32(0)
-	known := uint32(0) // an entry known not to be below key
-	for level := overlayHeight - 1; level >= 0; level-- {
+	return o.descend(descent{at: o.head}, overlayHeight-1, key, prefix)
+}
+
+// seekOn is seek for a key that is not below that of the seek before: it begins
+// where that one ended, which takes the fewer steps the nearer they are.
+func (o *overlay) seekOn(key []byte, prefix uint64) uint32 {
+	level := 0
+	var at, known, found uint32
+	for ; level < overlayHeight; level++ {
+		next := o.words.from(o.path[level])[entryNext+level]
+		if next == 0 {
+			break // nor is there one above
+		}
+		if next == at {
+			continue
+		}
+		if c := o.compare(next, key, prefix); c >= 0 {
+			known = next
+			if c == 0 {
+				found = next
+			}
+			break
+		}
+		at = next
+	}
+	if level == 0 {
+		return found
+	}
+	return o.descend(descent{at, known, found}, level-1, key, prefix)
+}
+
+// descent is what the search for a key knows: an entry below it; one that is
+// not, and the key's own, if they were met.
+type descent struct{ at, known, found uint32 }
+
+// descend finishes a search, which has come to a level.
+func (o *overlay) descend(d descent, level int, key []byte, prefix uint64) (found uint32) {
+	for ; level >= 0; level-- {
 		for {
-			next := o.words.from(at)[entryNext+level]
-			if next == 0 || next == known {
+			next := o.words.from(d.at)[entryNext+level]
+			if next == 0 || next == d.known {
 				break
 			}
 			c := o.compare(next, key, prefix)
 			if c >= 0 {
-				known = next
+				d.known = next
 				if c == 0 {
-					found = next
+					d.found = next
 				}
 				break
 			}
-			at = next
+			d.at = next
 		}
-		o.path[level] = at
+		o.path[level] = d.at
 	}
-	return found
+	return d.found
 }
 
 // ceil returns the first entry whose key is not below key, or 0. For readers.

@@ -211,10 +211,8 @@ func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
 		return errors.Join(err, b.replay(context.WithoutCancel(ctx)))
 	}
 	l := b.state.Load().layers[0]
-	for i := range ops {
-		if err := b.add(l, seq, ops[i]); err != nil {
-			return err
-		}
+	if err := b.addAll(l, seq, ops); err != nil {
+		return err
 	}
 	l.publish(seq)
 	b.seq, b.inDoubt = seq, false
