@@ -109,7 +109,7 @@ var reserved = []struct {
 	{ucan, []string{"engine/auth", "engine/receipt", "engine/space"}},
 	{s3, []string{"kv/s3kv"}},
 	{terminal, []string{"cmd/..."}},
-	{web, []string{"engine/sync", "engine/space", "kv/s3kv", "cmd/..."}},
+	{web, []string{"engine/sync", "engine/space", "kv/s3kv", "bench/service", "cmd/..."}},
 }
 
 // unlinked says what whoever embeds a package must not get with it, through

@@ -143,7 +143,12 @@ func (b *Branch) harden(ctx context.Context) error {
 	if err := b.e.behind.WriteNodes(ctx); err != nil {
 		return storeError("write nodes", err)
 	}
-	st = b.state.Load()
+	return b.written(ctx, b.state.Load())
+}
+
+// written has the ref say that the nodes of the branch's state are durable. The
+// fold gate is held.
+func (b *Branch) written(ctx context.Context, st *state) error {
 	next := st.with(st.layers)
 	next.ref.behind = nil
 	next.raw = next.ref.encode()
@@ -215,7 +220,7 @@ func (e *Engine) openLagging(ctx context.Context) error {
 		if ref, err := parseBranchRef(raw); err != nil || ref.behind == nil {
 			continue // a damaged one is for who looks closer
 		}
-		if _, err := e.Lookup(ctx, name); err != nil {
+		if _, err := e.lookup(ctx, name); err != nil {
 			return err
 		}
 	}

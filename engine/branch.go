@@ -21,8 +21,9 @@ type Branch struct {
 	ref  string // the name of its record in the store
 
 	state  atomic.Pointer[state]
-	staged atomic.Int64 // bytes in layers
-	edits  atomic.Int64 // and how many edits
+	used   atomic.Uint64 // when it was asked for, as counted by Engine.uses
+	staged atomic.Int64  // bytes in layers
+	edits  atomic.Int64  // and how many edits
 
 	// write is held while a write is staged. It guards what follows.
 	write   gate

@@ -32,6 +32,20 @@ func (e *Engine) Lookup(ctx context.Context, name string) (*Branch, error) {
 	if err := e.ready(ctx); err != nil {
 		return nil, err
 	}
+	if b := e.inUse(name); b != nil {
+		return b, nil
+	}
+	if err := e.roomToOpen(ctx); err != nil {
+		return nil, err
+	}
+	return e.lookup(ctx, name)
+}
+
+// lookup is Lookup, also for who is inside the world.
+func (e *Engine) lookup(ctx context.Context, name string) (*Branch, error) {
+	if err := e.ready(ctx); err != nil {
+		return nil, err
+	}
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -45,11 +59,18 @@ func (e *Engine) Lookup(ctx context.Context, name string) (*Branch, error) {
 	return e.open(ctx, name)
 }
 
-// inUse returns the branch if it is open.
+// inUse returns the branch if it is in memory.
 func (e *Engine) inUse(name string) *Branch {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.branches[name]
+	b, resting := e.branches[name], len(e.resting) > 0
+	e.mu.RUnlock()
+	switch {
+	case b != nil:
+		return e.touch(b)
+	case resting:
+		return e.wake(name)
+	}
+	return nil
 }
 
 // open opens a stored branch. The opening gate is held.
@@ -68,10 +89,16 @@ func (e *Engine) open(ctx context.Context, name string) (*Branch, error) {
 	if err := b.load(ctx, raw); err != nil {
 		return nil, err
 	}
+	if e.folder == nil && e.crowded() {
+		e.letGoReading()
+	}
 	e.mu.Lock()
-	e.branches[name] = b
+	e.branches[name] = e.touch(b)
 	e.mu.Unlock()
 	b.kick()
+	if e.folder != nil && e.crowded() {
+		e.folder.wakeUp()
+	}
 	return b, nil
 }
 
@@ -88,13 +115,25 @@ func (e *Engine) readRef(ctx context.Context, ref string) ([]byte, error) {
 }
 
 // create makes a branch with the record that first returns, and then calls
-// what else it returns.
+// what else it returns. It waits for the disk when others may open branches.
 func (e *Engine) create(ctx context.Context, name string, first func() (branchRef, func(), error)) (*Branch, error) {
+	if err := e.roomToOpen(ctx); err != nil {
+		return nil, err
+	}
 	inside, err := e.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer inside.leave()
+	b, err := e.createAlone(ctx, name, first)
+	if err != nil {
+		return nil, err
+	}
+	return b, e.sync(ctx)
+}
+
+// createAlone is create, but not durable yet.
+func (e *Engine) createAlone(ctx context.Context, name string, first func() (branchRef, func(), error)) (*Branch, error) {
 	if err := e.opening.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -104,7 +143,7 @@ func (e *Engine) create(ctx context.Context, name string, first func() (branchRe
 		return nil, err
 	}
 	defer release()
-	err = e.swapRef(ctx, branchPrefix+name, nil, ref.encode())
+	err = e.stageRef(ctx, branchPrefix+name, nil, ref.encode())
 	if errors.Is(err, kv.ErrConflict) {
 		return nil, fmt.Errorf("%w: %q", ErrBranchExists, name)
 	}
@@ -116,6 +155,14 @@ func (e *Engine) create(ctx context.Context, name string, first func() (branchRe
 
 // swapRef moves a ref durably.
 func (e *Engine) swapRef(ctx context.Context, ref string, old, next []byte) error {
+	if err := e.stageRef(ctx, ref, old, next); err != nil {
+		return err
+	}
+	return e.sync(ctx)
+}
+
+// stageRef moves a ref, durably with the next sync.
+func (e *Engine) stageRef(ctx context.Context, ref string, old, next []byte) error {
 	batch := e.store.NewBatch()
 	if err := batch.SwapRef(ref, old, next); err != nil {
 		return errors.Join(storeError("swap ref", err), batch.Close())
@@ -123,7 +170,7 @@ func (e *Engine) swapRef(ctx context.Context, ref string, old, next []byte) erro
 	if err := batch.Commit(ctx); err != nil {
 		return storeError("swap ref", err)
 	}
-	return e.sync(ctx)
+	return nil
 }
 
 // CreateBranch makes a branch that begins at a commit, or at a root without
@@ -212,6 +259,7 @@ func (b *Branch) retire() {
 	b.edits.Store(0)
 	b.e.mu.Lock()
 	delete(b.e.branches, b.name)
+	delete(b.e.resting, b.name)
 	b.e.mu.Unlock()
 }
 
@@ -225,9 +273,14 @@ type BranchInfo struct {
 	Staged  int     // edits not folded yet
 }
 
+// BranchNames lists the names of the branches, in order; it opens none.
+func (e *Engine) BranchNames(ctx context.Context) ([]string, error) {
+	return e.refNames(ctx, branchPrefix)
+}
+
 // Branches lists the branches by name.
 func (e *Engine) Branches(ctx context.Context) ([]BranchInfo, error) {
-	names, err := e.refNames(ctx, branchPrefix)
+	names, err := e.BranchNames(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,7 @@ func engineCalls(e *Engine) calls {
 	return calls{
 		"Branch":       func() error { return errorOf(e.Branch(ctx, "main")) },
 		"Lookup":       func() error { return errorOf(e.Lookup(ctx, "main")) },
+		"BranchNames":  func() error { return errorOf(e.BranchNames(ctx)) },
 		"Branches":     func() error { return errorOf(e.Branches(ctx)) },
 		"CreateBranch": func() error { return errorOf(e.CreateBranch(ctx, "new", root)) },
 		"DeleteBranch": func() error { return e.DeleteBranch(ctx, "main") },

@@ -62,6 +62,8 @@
 //	    so is all of the tree.
 //	E14 A node leads to a child only while that very child is in the node cache:
 //	    no link keeps in memory what the cache has let go.
+//	E15 Of a branch there is one in memory at most. One that nobody holds and
+//	    nobody asks for goes, and is as it was when it is asked for again.
 //
 // A collection begins by telling the store, which keeps what is put from then
 // on, and waits until all who were inside the world have left. Call that moment

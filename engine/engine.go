@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
@@ -29,13 +30,16 @@ type Engine struct {
 
 	opening  gate // held while a branch is opened, made or removed
 	mu       sync.RWMutex
-	branches map[string]*Branch
+	branches map[string]*Branch              // in memory, and held
+	resting  map[string]weak.Pointer[Branch] // let go; none of branches
+	uses     atomic.Uint64                   // how often a branch was asked for
+	rested   progress
 }
 
 // New opens an engine over s, which the engine owns from then on and closes,
 // also when New fails.
 func New(s kv.Store, o *Options) (*Engine, error) {
-	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), collections: newGate(), branches: map[string]*Branch{}}
+	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), collections: newGate(), branches: map[string]*Branch{}, resting: map[string]weak.Pointer[Branch]{}}
 	nodes, err := newNodeStore(s, e.o.CacheBytes, &e.closed, &e.n)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -71,13 +75,18 @@ func (e *Engine) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// opened returns the branches in use.
+// opened returns the branches in memory.
 func (e *Engine) opened() []*Branch {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	r := make([]*Branch, 0, len(e.branches))
 	for _, b := range e.branches {
 		r = append(r, b)
+	}
+	for _, w := range e.resting {
+		if b := w.Value(); b != nil {
+			r = append(r, b)
+		}
 	}
 	return r
 }

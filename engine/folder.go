@@ -7,7 +7,7 @@ import (
 )
 
 // folder folds branches in the background whose staging has passed its cap, one
-// after the other.
+// after the other, and lets branches go when there are many.
 type folder struct {
 	e      *Engine
 	ctx    context.Context
@@ -45,9 +45,13 @@ func (f *folder) add(b *Branch) {
 		f.queue = append(f.queue, b)
 	}
 	f.mu.Unlock()
-	if queued {
-		return
+	if !queued {
+		f.wakeUp()
 	}
+}
+
+// wakeUp has the folder look for work.
+func (f *folder) wakeUp() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -77,6 +81,7 @@ func (f *folder) run() {
 		for b := f.next(); b != nil; b = f.next() {
 			f.fold(b)
 		}
+		f.e.rest(f.ctx)
 	}
 }
 

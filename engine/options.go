@@ -24,6 +24,7 @@ func durable(d []Durability) bool { return len(d) == 0 || d[len(d)-1] == Sync }
 const (
 	defaultCacheBytes   = 64 << 20
 	defaultStagingBytes = 32 << 20
+	defaultOpenBranches = 1024
 	maxStagingBytes     = 512 << 20 // of StagingBytes; twice as much of MaxStagingBytes
 )
 
@@ -45,6 +46,11 @@ type Options struct {
 	// may have as much to fold, about a second for 100 MiB in random order; and
 	// whoever opens the branch may have as much to read.
 	MaxStagingBytes int64
+
+	// OpenBranches is how many branches that nothing holds stay in memory, with
+	// what is staged on them; 1,024 when 0. Others are let go, those first that
+	// were not asked for the longest, and come back from the store when they are.
+	OpenBranches int
 
 	// Logger is told of what nobody else would hear: failures of background
 	// folds. Nothing is logged when nil.
@@ -71,6 +77,9 @@ func (o *Options) withDefaults() Options {
 		r.CacheBytes = defaultCacheBytes
 	}
 	r.stagingDefaults()
+	if r.OpenBranches <= 0 {
+		r.OpenBranches = defaultOpenBranches
+	}
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}

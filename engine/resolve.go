@@ -43,7 +43,7 @@ func (e *Engine) Resolve(ctx context.Context, ref string) (Resolved, error) {
 var errNotIt = errors.New("engine: not a ref of this kind")
 
 func (e *Engine) resolveBranch(ctx context.Context, ref string) (Resolved, error) {
-	b, err := e.Lookup(ctx, ref)
+	b, err := e.lookup(ctx, ref)
 	if errors.Is(err, ErrNoBranch) || errors.Is(err, ErrBadName) {
 		return Resolved{}, errNotIt
 	}

@@ -65,7 +65,7 @@ type keeper struct {
 // walk finds what is kept.
 func (k *keeper) walk() error {
 	for _, name := range k.r.Branches {
-		if _, err := k.e.Lookup(k.ctx, name); err != nil {
+		if _, err := k.e.lookup(k.ctx, name); err != nil {
 			return err
 		}
 	}

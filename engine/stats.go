@@ -21,6 +21,7 @@ type Stats struct {
 	StagedEdits         uint64 // not folded yet, over all branches in use
 	StagedBytes         uint64 // memory they take
 	Pins                int    // snapshots, iterators and transactions open
+	Branches            int    // held in memory, at most Options.OpenBranches, about
 
 	DiskBytes uint64 // 0 when the store cannot tell
 }
@@ -73,6 +74,7 @@ func (e *Engine) Stats() Stats {
 		Commits:        n.commits.Load(),
 		Pins:           e.pins.len(),
 	}
+	s.Branches = e.held()
 	for _, b := range e.opened() {
 		s.StagedEdits += uint64(b.Staged())
 		s.StagedBytes += uint64(b.staged.Load())

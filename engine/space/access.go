@@ -134,8 +134,11 @@ func (s *Service) asked(ctx context.Context, r *engine.Root, request string) (p 
 // Confirm is the account's yes: its agent gets a delegation, which the service
 // attests. The link is good for one time. It returns the account.
 func (s *Service) Confirm(ctx context.Context, secret string) (account string, err error) {
-	s.runningOwn.Lock()
-	defer s.runningOwn.Unlock()
+	unlock, err := s.running.lock(ctx, serviceBranch)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	p, err := s.Pending(ctx, secret)
 	if err != nil {
 		return "", err
@@ -143,7 +146,7 @@ func (s *Service) Confirm(ctx context.Context, secret string) (account string, e
 	return p.Account, s.confirm(ctx, p)
 }
 
-// confirm does what was asked. runningOwn is held.
+// confirm does what was asked. The lock of the service's branch is held.
 func (s *Service) confirm(ctx context.Context, p pending) error {
 	account, err := did.Parse(p.Account)
 	if err != nil {

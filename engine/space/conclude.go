@@ -70,9 +70,11 @@ func (s *Service) putDone(ctx context.Context, r *receipt.Receipt) error {
 	if !ok {
 		return denied("ReferencedInvocationNotFound", "no task of a space: %v", put)
 	}
-	mu := s.runLock(home.Name())
-	mu.Lock()
-	defer mu.Unlock()
+	unlock, err := s.running.lock(ctx, home.Name())
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return s.accept(ctx, home, space, types.Blob{Digest: nb.Body.Digest, Size: nb.Body.Size}, task{chain.Delegation().Root(), r})
 }
 

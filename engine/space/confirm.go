@@ -112,8 +112,12 @@ func (s *Service) serveScreen(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) serveScreenConfirm(w http.ResponseWriter, r *http.Request) {
-	s.runningOwn.Lock()
-	defer s.runningOwn.Unlock()
+	unlock, err := s.running.lock(r.Context(), serviceBranch)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer unlock()
 	p, err := s.onScreen(r)
 	if err == nil {
 		err = s.confirm(r.Context(), p)

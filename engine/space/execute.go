@@ -100,9 +100,12 @@ func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
 // runOnce is run but for what comes after.
 func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error) {
 	name := j.homeOf()
-	mu := s.runLock(name)
-	mu.Lock()
-	defer mu.Unlock()
+	allowed := s.validated(ctx, j, name)
+	unlock, err := s.running.lock(ctx, name)
+	if err != nil {
+		return cid.Undef, nil, err
+	}
+	defer unlock()
 	home, err := s.e.Lookup(ctx, name)
 	if errors.Is(err, engine.ErrNoBranch) {
 		home, err = nil, nil
@@ -125,7 +128,7 @@ func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error
 	if err := s.awaited(ctx, j); err != nil {
 		return cid.Undef, nil, err
 	}
-	out, err := s.handle(ctx, j)
+	out, err := s.handle(ctx, j, allowed)
 	var denied *auth.Denied
 	if err != nil && !errors.As(err, &denied) {
 		return cid.Undef, nil, err
@@ -140,9 +143,24 @@ func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error
 	return c, out, err
 }
 
+// validated returns what tells whether an invocation is allowed. For what changes
+// the service's own branch it is found out at once, before the lock is taken that
+// all spaces share; otherwise only when it is asked.
+func (s *Service) validated(ctx context.Context, j *job, home string) func() error {
+	access := func() error {
+		_, err := s.auth.Access(ctx, j.chain)
+		return err
+	}
+	if home != serviceBranch {
+		return access
+	}
+	err := access()
+	return func() error { return err }
+}
+
 // handle authorizes and does it.
-func (s *Service) handle(ctx context.Context, j *job) (*outcome, error) {
-	if _, err := s.auth.Access(ctx, j.chain); err != nil {
+func (s *Service) handle(ctx context.Context, j *job, allowed func() error) (*outcome, error) {
+	if err := allowed(); err != nil {
 		return nil, err
 	}
 	if j.home == nil {

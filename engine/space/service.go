@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -67,10 +66,6 @@ func set[T int | int64 | uint64 | time.Duration](field *T, value T) {
 // serviceBranch holds, in its side tree, what belongs to no space.
 const serviceBranch = "service"
 
-// stripes is how many locks of each kind there are: spaces that share one wait
-// for each other without need, now and then.
-const stripes = 256
-
 // Service keeps spaces, answers invocations and upholds what it signed. All
 // methods may be called by several goroutines at once. One service at a time
 // works on a store.
@@ -84,11 +79,10 @@ type Service struct {
 
 	handlers map[string]handler
 
-	seed maphash.Seed
-	// syncing is held during the sync of a space; running, taken after it and
-	// alone, while an invocation is run that changes the state of a home.
-	syncing, running [stripes]sync.Mutex
-	runningOwn       sync.Mutex // the same for what belongs to no space; taken before a running
+	// syncing is held during the sync of a space; running, taken after it, while
+	// an invocation is run that changes the state of a home. That of the service's
+	// own branch is taken before that of a space.
+	syncing, running locks
 
 	revokedMu sync.RWMutex
 	revoked   map[cid.Cid]struct{}
@@ -110,7 +104,7 @@ func NewService(ctx context.Context, o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("space: service: %w", err)
 	}
-	s := &Service{o: o, e: o.Engine, me: o.Signer, own: own, log: o.Logger, seed: maphash.MakeSeed()}
+	s := &Service{o: o, e: o.Engine, me: o.Signer, own: own, log: o.Logger}
 	if s.auth, err = s.newValidator(); err != nil {
 		return nil, fmt.Errorf("space: service: %w", err)
 	}
@@ -129,18 +123,6 @@ func (s *Service) recall(ctx context.Context) error {
 	}
 	s.n.spaces.Store(int64(len(spaces)))
 	return s.loadRevocations(ctx)
-}
-
-// runLock is held while an invocation is run that changes the branch.
-func (s *Service) runLock(branch string) *sync.Mutex {
-	if branch == serviceBranch {
-		return &s.runningOwn
-	}
-	return s.stripe(&s.running, branch)
-}
-
-func (s *Service) stripe(locks *[stripes]sync.Mutex, name string) *sync.Mutex {
-	return &locks[maphash.String(s.seed, name)%stripes]
 }
 
 // Usage is the number of bytes that count against the capacity of a space.

@@ -45,10 +45,10 @@ func Lookup(ctx context.Context, e *engine.Engine, id did.DID) (*Space, error) {
 
 // List names the spaces in a store.
 func List(ctx context.Context, e *engine.Engine) ([]did.DID, error) {
-	branches, err := e.Branches(ctx)
+	names, err := e.BranchNames(ctx)
 	var out []did.DID
-	for _, b := range branches {
-		if id, ok := ParseBranchName(b.Name); ok {
+	for _, name := range names {
+		if id, ok := ParseBranchName(name); ok {
 			out = append(out, id)
 		}
 	}

@@ -27,9 +27,11 @@ func (s *Service) sync(ctx context.Context, id did.DID, car *carBlocks) (*answer
 	if err := s.maySync(ctx, id, &req, car); err != nil {
 		return nil, nil, err
 	}
-	mu := s.stripe(&s.syncing, id.String())
-	mu.Lock()
-	defer mu.Unlock()
+	unlock, err := s.syncing.lock(ctx, id.String())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
 	b, err := s.newHome(ctx, BranchName(id))
 	if err != nil {
 		return nil, nil, err
@@ -308,7 +310,7 @@ func (y *syncing) settle(ctx context.Context, m *merged) error {
 		y.s.n.unchanged.Add(1)
 		return nil
 	}
-	if _, err := y.b.Commit(ctx, engine.CommitOptions{Message: "sync"}); err != nil {
+	if _, err := y.b.Commit(ctx, engine.CommitOptions{Message: "sync", Durability: engine.NoSync}); err != nil {
 		return err
 	}
 	return y.b.Sync(ctx)

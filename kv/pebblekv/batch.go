@@ -118,9 +118,9 @@ func (b *batch) writeNode(at id, h *codec.Hash, block []byte, children []kv.Hint
 
 // putBehind adds a node that does not go through Pebble's batch.
 func (b *batch) putBehind(at id, h codec.Hash, block []byte, children []kv.Hint) {
-	const atOnce = 256
+	const least, most = 8, 256 // as long as one node of a slab waits, all of it is kept
 	if len(b.slab) == 0 {
-		b.slab = make([]pendingNode, atOnce)
+		b.slab = make([]pendingNode, min(max(least, len(b.behind)), most))
 	}
 	n := &b.slab[0]
 	b.slab = b.slab[1:]
