@@ -40,11 +40,7 @@ type Engine struct {
 // also when New fails.
 func New(s kv.Store, o *Options) (*Engine, error) {
 	e := &Engine{o: o.withDefaults(), store: s, opening: newGate(), collections: newGate(), branches: map[string]*Branch{}, resting: map[string]weak.Pointer[Branch]{}}
-	nodes, err := newNodeStore(s, e.o.CacheBytes, &e.closed, &e.n)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	e.nodes, e.pins.e = nodes, e
+	e.nodes, e.pins.e = newNodeStore(s, e.o.CacheBytes, &e.closed, &e.n), e
 	e.behind, _ = s.(kv.Behind)
 	if !e.o.ReadOnly {
 		e.folder = startFolder(e)
@@ -121,7 +117,6 @@ func (e *Engine) Close() error {
 		e.folder.stop()
 	}
 	e.world.end()
-	e.nodes.cache.StopAllGoroutines()
 	// What is behind when the store closes would have to be made again.
 	err := e.hardenOpened(context.Background())
 	if e := e.store.Close(); e != nil || err != nil {

@@ -237,7 +237,7 @@ func (f *fold) finish(ctx context.Context) error {
 	f.b.publish(f.from, next)
 	replaced := f.w.replaced()
 	f.b.follow(f.from, next, replaced)
-	f.b.e.nodes.retire(replaced)
+	f.b.e.nodes.cache.retire(replaced)
 	return nil
 }
 

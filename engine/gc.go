@@ -191,12 +191,10 @@ func (g *collector) take(w kv.Collected) {
 // forget drops from the cache what is no longer stored: there may be less of it
 // than of a tree. It is done after an error too, which may come half way.
 func (g *collector) forget() {
-	for h := range g.e.nodes.cache.Keys() {
+	g.e.nodes.cache.drop(func(h codec.Hash) bool {
 		m, err := g.c.Marked(context.WithoutCancel(g.ctx), h)
-		if err != nil || m == kv.Unmarked {
-			g.e.nodes.cache.Invalidate(h)
-		}
-	}
+		return err != nil || m == kv.Unmarked
+	})
 }
 
 // commitHash is the hash by which a commit is known.

@@ -304,7 +304,7 @@ func TestCollectedTreeIsGone(t *testing.T) {
 	must(b.Fold(ctx))(t)
 	m.Close()
 	must(e.GC(ctx, GCOptions{}))(t)
-	e.nodes.cache.Set(must(codec.HashOf(root))(t), emptyNode) // as a late reader may
+	e.nodes.cache.set(must(codec.HashOf(root))(t), emptyNode) // as a late reader may
 	for name, f := range map[string]func() error{
 		"Tree":         func() error { return errorOf(e.Tree(ctx, root)) },
 		"Tag":          func() error { return e.Tag(ctx, "t", root) },
@@ -330,7 +330,7 @@ func TestReadDuringGC(t *testing.T) {
 		"Lookup": func() error { return errorOf(b.Lookup(ctx, key)) },
 		"View":   func() error { return b.View(ctx, key, func([]byte) error { return nil }) },
 	} {
-		e.nodes.cache.InvalidateAll()
+		e.nodes.cache.clear()
 		met := false
 		x.node = func(_ codec.Hash, _ kv.Hint, n kv.Node) (kv.Node, error) {
 			if met {

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	cid "github.com/ipfs/go-cid"
-	"github.com/maypok86/otter/v2"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
@@ -22,37 +21,15 @@ import (
 // be called by several goroutines at once.
 type nodeStore struct {
 	store  kv.Store
-	cache  *otter.Cache[codec.Hash, *prolly.Node]
+	cache  *nodeCache
 	closed *atomic.Bool
 	n      *counters
-	old    superseded
 	blobs  knownBlobs
 	again  sync.Map // by hash: *prolly.Node, of a store that may not be written to
 }
 
-const (
-	// nodeOverhead is about what a cached node takes beside its block, and
-	// linkSize what its link to a child does.
-	nodeOverhead = 320
-	linkSize     = 8
-)
-
-func newNodeStore(s kv.Store, cacheBytes int64, closed *atomic.Bool, n *counters) (*nodeStore, error) {
-	cache, err := otter.New(&otter.Options[codec.Hash, *prolly.Node]{
-		MaximumWeight: uint64(cacheBytes),
-		Weigher: func(_ codec.Hash, n *prolly.Node) uint32 {
-			return uint32(nodeOverhead + len(n.Block()) + len(n.Hints())*(len(prolly.Hint{})+linkSize))
-		},
-		// Who reads a node puts the cache in order himself: it takes less than a
-		// microsecond, and waking a goroutine for it several.
-		Executor: func(upkeep func()) { upkeep() },
-		// Under the lock of the cache's bucket, before the node is gone from there.
-		OnAtomicDeletion: func(e otter.DeletionEvent[codec.Hash, *prolly.Node]) { e.Value.Forget() },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("engine: node cache: %w", err)
-	}
-	return &nodeStore{store: s, cache: cache, closed: closed, n: n}, nil
+func newNodeStore(s kv.Store, cacheBytes int64, closed *atomic.Bool, n *counters) *nodeStore {
+	return &nodeStore{store: s, cache: newNodeCache(cacheBytes), closed: closed, n: n}
 }
 
 // emptyNode is the root of the empty tree, which no store needs to hold.
@@ -69,7 +46,7 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
-	if n, ok := s.cache.GetIfPresent(a.Hash); ok {
+	if n, ok := s.cache.get(a.Hash); ok {
 		s.n.cacheHits.add(int(a.Hash[0]))
 		return n, nil
 	}
@@ -80,7 +57,7 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 	if err != nil {
 		return nil, err
 	}
-	s.cache.Set(a.Hash, n)
+	s.cache.set(a.Hash, n)
 	return n, nil
 }
 
@@ -92,7 +69,7 @@ const unnoticed = 15
 func (s *nodeStore) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
 	if n := parent.Recall(i); n != nil && !s.closed.Load() {
 		if s.n.cacheHits.add(parent.Weight()+i)&unnoticed == 0 {
-			s.cache.GetIfPresent(parent.Child(i))
+			s.cache.get(parent.Child(i))
 		}
 		return n, nil
 	}
@@ -106,7 +83,7 @@ func (s *nodeStore) LoadChild(ctx context.Context, parent *prolly.Node, i int) (
 // peek is LoadNode for those who go over everything once, and would only push
 // other nodes out of the cache.
 func (s *nodeStore) peek(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
-	if n, ok := s.cache.GetIfPresent(a.Hash); ok {
+	if n, ok := s.cache.get(a.Hash); ok {
 		return n, nil
 	}
 	return s.fetch(ctx, a)

@@ -189,7 +189,6 @@ func TestCache(t *testing.T) {
 	e = start(t, open, &Options{CacheBytes: limit})
 	b = must(e.Branch(ctx, "main"))(t)
 	scan()
-	e.nodes.cache.CleanUp()
 	if s := e.Stats(); s.CacheBytes > limit || s.CacheNodes == 0 {
 		t.Errorf("%d bytes in the cache, %d nodes", s.CacheBytes, s.CacheNodes)
 	}
@@ -217,10 +216,8 @@ func TestLinksFollowCache(t *testing.T) {
 			must(b.Get(ctx, fmt.Appendf(nil, "key/%06d", i*7)))(t)
 		}
 	}
-	e.nodes.cache.CleanUp()
 	root := must(e.nodes.LoadNode(ctx, tree.Addr()))(t)
 	must(b.Get(ctx, []byte("key/000007")))(t)
-	e.nodes.cache.CleanUp()
 	linked := 0
 	var walk func(n *prolly.Node)
 	walk = func(n *prolly.Node) {
@@ -230,7 +227,7 @@ func TestLinksFollowCache(t *testing.T) {
 				continue
 			}
 			linked++
-			if in, ok := e.nodes.cache.GetIfPresent(n.Child(i)); !ok || in != c {
+			if in, ok := e.nodes.cache.get(n.Child(i)); !ok || in != c {
 				t.Fatalf("E14 violated: child %d of a node of level %d is not in the cache", i, n.Level())
 			}
 			if c.Level() > 0 {
@@ -242,7 +239,7 @@ func TestLinksFollowCache(t *testing.T) {
 	if linked == 0 {
 		t.Error("nothing is linked")
 	}
-	e.nodes.cache.InvalidateAll()
+	e.nodes.cache.clear()
 	for i := range root.Len() {
 		if root.Recall(i) != nil {
 			t.Fatal("E14 violated: a link is left of an empty cache")
@@ -275,9 +272,7 @@ func TestReplaced(t *testing.T) {
 			do(t, b.Apply(ctx, edits, NoSync))
 			must(b.Fold(ctx))(t)
 			to := b.state.Load().trees[theTree]
-			got := slices.SortedFunc(slices.Values(slices.Concat(e.nodes.old.lists...)), compareHashes)
-			got = slices.Compact(got)
-			e.nodes.old.lists, e.nodes.old.total = nil, 0
+			got := e.nodes.cache.takeReplaced()
 			want := difference(t, from, to)
 			for _, h := range got {
 				if _, ok := slices.BinarySearchFunc(want, h, compareHashes); !ok {
@@ -290,6 +285,22 @@ func TestReplaced(t *testing.T) {
 			from = to
 		}
 	}
+}
+
+// clear empties the cache.
+func (c *nodeCache) clear() { c.drop(func(codec.Hash) bool { return true }) }
+
+// takeReplaced empties the lists of what was replaced.
+func (c *nodeCache) takeReplaced() (list []codec.Hash) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		for s.replaced.oldest != nil {
+			list = append(list, s.replaced.oldest.hash)
+			s.remove(s.replaced.oldest)
+		}
+	}
+	slices.SortFunc(list, compareHashes)
+	return list
 }
 
 func compareHashes(a, b codec.Hash) int { return bytes.Compare(a[:], b[:]) }
@@ -331,7 +342,6 @@ func TestCacheKeepsWhatIsNew(t *testing.T) {
 	before := e.Stats()
 	for range 100 {
 		write(50)
-		e.nodes.cache.CleanUp()
 	}
 	after := e.Stats()
 	if reads, writes := after.NodeReads-before.NodeReads, after.NodeWrites-before.NodeWrites; reads > writes/10 {

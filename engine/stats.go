@@ -57,11 +57,12 @@ func (s *spread) sum() (n uint64) {
 // Stats returns the counters. A closed engine answers what it had counted.
 func (e *Engine) Stats() Stats {
 	n := &e.n
+	bytes, nodes := e.nodes.cache.used()
 	s := Stats{
 		CacheHits:      n.cacheHits.sum(),
 		CacheMisses:    n.nodeReads.Load(),
-		CacheBytes:     e.nodes.cache.WeightedSize(),
-		CacheNodes:     uint64(e.nodes.cache.EstimatedSize()),
+		CacheBytes:     uint64(bytes),
+		CacheNodes:     uint64(nodes),
 		NodeReads:      n.nodeReads.Load(),
 		NodeReadBytes:  n.nodeReadBytes.Load(),
 		NodeWrites:     n.nodeWrites.Load(),

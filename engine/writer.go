@@ -90,8 +90,7 @@ func (w *writer) writeLeaf(ctx context.Context, h codec.Hash, block []byte) (pro
 func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (prolly.Hint, error) {
 	at, err := w.put(ctx, h, n, n.Hints())
 	if err == nil && !w.memory {
-		w.nodes.cache.Set(h, n) // its content is right, whatever becomes of the batch
-		w.nodes.makeRoom()
+		w.nodes.cache.set(h, n) // its content is right, whatever becomes of the batch
 	}
 	return prolly.Hint(at), err
 }
