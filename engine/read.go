@@ -93,6 +93,22 @@ func (b *Branch) lookup(ctx context.Context, root rootID, key []byte) (prolly.En
 	}
 }
 
+// Size returns the length of key's value, in bytes, and of a link that of its
+// CID; out-of-line bytes stay unread. ErrNotFound.
+func (b *Branch) Size(ctx context.Context, key []byte) (uint64, error) {
+	for {
+		st, err := b.now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		r := st.reader(theTree, st.seq(), b.e.nodes)
+		n, err := r.size(ctx, key)
+		if err == nil || !b.outdated(st, err) {
+			return n, err
+		}
+	}
+}
+
 // Open returns key's value for reading piece by piece: ErrNotFound;
 // prolly.ErrIsLink for a link. The reader belongs to one goroutine. It pins
 // the branch as it is now until it is closed.

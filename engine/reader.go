@@ -91,6 +91,17 @@ func (r *reader) lookup(ctx context.Context, key []byte) (prolly.Entry, error) {
 	return prolly.Entry{Key: bytes.Clone(key), Value: val}, err
 }
 
+func (r *reader) size(ctx context.Context, key []byte) (uint64, error) {
+	v, ok := r.find(key)
+	if !ok {
+		return r.tree.Size(ctx, key)
+	}
+	if v.kind == opDelete {
+		return 0, ErrNotFound
+	}
+	return v.kind.size(v.data)
+}
+
 func (r *reader) open(ctx context.Context, key []byte) (io.ReadSeekCloser, error) {
 	v, ok := r.find(key)
 	if !ok {

@@ -228,12 +228,20 @@ func joinBlob(dst []byte, size uint64, c cid.Cid) []byte {
 }
 
 func splitBlob(data []byte) (size uint64, c cid.Cid, err error) {
+	size, link, err := cutBlob(data)
+	if err == nil {
+		c, err = castCID(link)
+	}
+	return size, c, err
+}
+
+// cutBlob is splitBlob with the CID in binary, unread.
+func cutBlob(data []byte) (size uint64, link []byte, err error) {
 	size, n, ok := shortUvarint(data)
 	if !ok || size == 0 || size > codec.MaxSum {
-		return 0, cid.Undef, fmt.Errorf("%w: size of an out-of-line value", ErrCorrupt)
+		return 0, nil, fmt.Errorf("%w: size of an out-of-line value", ErrCorrupt)
 	}
-	c, err = castCID(data[n:])
-	return size, c, err
+	return size, data[n:], nil
 }
 
 // value is what an op's data stands for; the bytes are shared.
@@ -245,11 +253,20 @@ func (k opKind) value(data []byte) (prolly.Value, error) {
 		c, err := castCID(data)
 		return prolly.Value{Link: c, Size: uint64(len(data))}, err
 	}
-	size, c, err := splitBlob(data)
+	size, link, err := cutBlob(data)
 	if err != nil {
 		return prolly.Value{}, err
 	}
-	return prolly.OutOfLine(c, size), nil
+	return prolly.OutOfLineAt(link, size), nil
+}
+
+// size is the length of what an op's data stands for.
+func (k opKind) size(data []byte) (uint64, error) {
+	if k == opBlob {
+		size, _, err := cutBlob(data)
+		return size, err
+	}
+	return uint64(len(data)), nil
 }
 
 // checkKey answers the tree's error for a key that it would refuse.

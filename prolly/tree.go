@@ -164,6 +164,16 @@ func (t Tree) Has(ctx context.Context, key []byte) (bool, error) {
 	return err == nil, err
 }
 
+// Size returns the length of key's value, in bytes, and of a link that of its
+// CID; blobs stay unread. ErrNotFound.
+func (t Tree) Size(ctx context.Context, key []byte) (uint64, error) {
+	n, i, err := t.find(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	return n.Size(i), nil
+}
+
 // nodeValue returns value i of a leaf. Its bytes are the node's.
 func nodeValue(n *Node, i int) (Value, error) {
 	switch n.Kind(i) {

@@ -100,6 +100,9 @@ func OutOfLine(c cid.Cid, size uint64) Value {
 	return Value{Size: size, blob: c.Bytes()}
 }
 
+// OutOfLineAt is OutOfLine by the CID in binary, which the value shares.
+func OutOfLineAt(link []byte, size uint64) Value { return Value{Size: size, blob: link} }
+
 // Blob returns the CID of the root block of an out-of-line value, and
 // cid.Undef for any other.
 func (v Value) Blob() cid.Cid {

@@ -97,7 +97,20 @@ func (m moment) lookup(ctx context.Context, key []byte) (prolly.Entry, error) {
 	return e, notFound(err)
 }
 
+// measured is the ability to tell the length of a value sooner than by Lookup.
+type measured interface {
+	// Size returns the length of a value; engine.ErrNotFound.
+	Size(ctx context.Context, key []byte) (uint64, error)
+}
+
 func (m moment) size(ctx context.Context, key []byte) (int, error) {
+	if t, ok := m.tree.(measured); ok && m.side == nil {
+		n, err := t.Size(ctx, key)
+		if err != nil {
+			return -1, notFound(err)
+		}
+		return sizeOf(prolly.Value{Size: n})
+	}
 	e, err := m.lookup(ctx, key)
 	if err != nil {
 		return -1, err

@@ -71,4 +71,6 @@ var (
 	_ tree   = (*engine.Tx)(nil)
 	_ tree   = (*engine.Root)(nil)
 	_ ranked = engine.View{}
+
+	_ measured = (*engine.Branch)(nil)
 )
