@@ -229,13 +229,15 @@ type descent struct{ at, known, found uint32 }
 
 // descend finishes a search, which has come to a level.
 func (o *overlay) descend(d descent, level int, key []byte, prefix uint64) (found uint32) {
+	at := o.words.from(d.at)
 	for ; level >= 0; level-- {
 		for {
-			next := o.words.from(d.at)[entryNext+level]
+			next := at[entryNext+level]
 			if next == 0 || next == d.known {
 				break
 			}
-			c := o.compare(next, key, prefix)
+			w := o.words.from(next)
+			c := o.compareTo(w, key, prefix)
 			if c >= 0 {
 				d.known = next
 				if c == 0 {
@@ -243,7 +245,7 @@ func (o *overlay) descend(d descent, level int, key []byte, prefix uint64) (foun
 				}
 				break
 			}
-			d.at = next
+			d.at, at = next, w
 		}
 		o.path[level] = d.at
 	}
@@ -253,14 +255,15 @@ func (o *overlay) descend(d descent, level int, key []byte, prefix uint64) (foun
 // ceil returns the first entry whose key is not below key, or 0. For readers.
 func (o *overlay) ceil(key []byte) (e uint32, equal bool) {
 	prefix := o.prefix(key)
-	at, known := o.head, uint32(0)
+	at, known := o.words.from(o.head), uint32(0)
 	for level := overlayHeight - 1; level >= 0; level-- {
 		for {
-			next := atomic.LoadUint32(&o.words.from(at)[entryNext+level])
+			next := atomic.LoadUint32(&at[entryNext+level])
 			if next == 0 || next == known {
 				break
 			}
-			c := o.compare(next, key, prefix)
+			w := o.words.from(next)
+			c := o.compareTo(w, key, prefix)
 			if c == 0 {
 				return next, true
 			}
@@ -268,7 +271,7 @@ func (o *overlay) ceil(key []byte) (e uint32, equal bool) {
 				known = next
 				break
 			}
-			at = next
+			at = w
 		}
 	}
 	return known, false
@@ -297,7 +300,11 @@ func (o *overlay) floor(key []byte) uint32 {
 
 // compare orders entry e against a key.
 func (o *overlay) compare(e uint32, key []byte, prefix uint64) int {
-	w := o.words.from(e)
+	return o.compareTo(o.words.from(e), key, prefix)
+}
+
+// compareTo is compare with the words of an entry.
+func (o *overlay) compareTo(w []uint32, key []byte, prefix uint64) int {
 	p := uint64(w[entryPrefix]) | uint64(w[entryPrefix+1])<<32
 	switch {
 	case p < prefix:

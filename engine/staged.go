@@ -136,6 +136,12 @@ func (c *stagedCursor) before(a, b []byte) bool {
 }
 
 func (c *stagedCursor) next() {
+	if len(c.parts) == 1 {
+		p := &c.parts[0]
+		p.next()
+		c.key, c.ver = p.key, p.ver
+		return
+	}
 	for i := range c.parts {
 		if p := &c.parts[i]; p.e != 0 && bytes.Equal(p.key, c.key) {
 			p.next()
