@@ -84,6 +84,9 @@ func (s *Service) blobAdd(ctx context.Context, j *job) (*outcome, error) {
 	if !found {
 		used += nb.Blob.Size
 	}
+	if j.unlock, err = s.digests.lock(ctx, string(digest)); err != nil { // its bytes may be on their way out
+		return nil, err
+	}
 	return s.allocate(j, nb.Blob, used)
 }
 
@@ -187,6 +190,7 @@ func (s *Service) allocate(j *job, b types.Blob, used uint64) (*outcome, error) 
 		out.keep = append(out.keep, c.Root())
 	}
 	out.side = append(out.side, putJSON(allocKey(b.Digest), record), putUsage(used))
+	out.own = append(out.own, putNote(note(sideHold, b.Digest, space)))
 	return out, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	mh "github.com/multiformats/go-multihash"
 	blobcap "github.com/storacha/go-libstoracha/capabilities/space/blob"
 	"github.com/storacha/go-libstoracha/capabilities/types"
+	"github.com/storacha/go-ucanto/did"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
@@ -122,6 +123,10 @@ func (s *Service) blobRemove(ctx context.Context, j *job) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	space, err := did.Parse(j.cap.With)
+	if err != nil {
+		return nil, denied(auth.InvocationCapability, "with: %v", err)
+	}
 	out, ok := &outcome{}, blobcap.RemoveOk{}
 	_, err = s.withAllocation(ctx, j, nb.Digest, func(r *engine.Root, d mh.Multihash, a allocation) error {
 		used, err := getUsage(ctx, r)
@@ -131,6 +136,12 @@ func (s *Service) blobRemove(ctx context.Context, j *job) (*outcome, error) {
 		ok.Size = a.Size
 		out.side = append(out.side, remove(allocKey(d)), remove(sideBlob+formatDigest(d)), putUsage(used-min(used, a.Size)))
 		out.tree = append(out.tree, remove(string(BlobKey(d))))
+		out.own = append(out.own, putNote(note(sideDrop, d, space)))
+		out.after = func() {
+			if err := s.drop(context.WithoutCancel(ctx), d, space); err != nil {
+				s.log.Error("bytes of a removed blob stay until the service starts again", "blob", formatDigest(d), "err", err)
+			}
+		}
 		return nil
 	})
 	out.ok = ok

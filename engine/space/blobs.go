@@ -55,7 +55,13 @@ func (b *Blobs) Open(d mh.Multihash) (*os.File, error) { return os.Open(b.path(d
 
 // Put reads a blob to its end, checks it and keeps it, durably. ErrDigest when it
 // is another; then, as after any error, nothing is kept.
-func (b *Blobs) Put(d mh.Multihash, size uint64, r io.Reader) (err error) {
+func (b *Blobs) Put(d mh.Multihash, size uint64, r io.Reader) error {
+	return b.put(d, size, r, func() (func(), error) { return func() {}, nil })
+}
+
+// put is Put, and calls may before the bytes can be found, and then what it
+// returned.
+func (b *Blobs) put(d mh.Multihash, size uint64, r io.Reader, may func() (done func(), err error)) (err error) {
 	if b.Has(d, size) {
 		return nil
 	}
@@ -83,6 +89,11 @@ func (b *Blobs) Put(d mh.Multihash, size uint64, r io.Reader) (err error) {
 	if uint64(n) != size || string(got) != string(d) {
 		return fmt.Errorf("%w: %s", ErrDigest, formatDigest(d))
 	}
+	done, err := may()
+	if err != nil {
+		return err
+	}
+	defer done()
 	return b.publish(f.Name(), b.path(d))
 }
 
@@ -127,9 +138,15 @@ func (b *Blobs) Add(r io.ReadSeeker) (d mh.Multihash, size uint64, err error) {
 	return sum, uint64(n), b.Put(sum, uint64(n), r)
 }
 
-// Remove forgets a blob; none is no error.
+// Remove forgets a blob, durably; none is no error. Who has opened it reads on.
 func (b *Blobs) Remove(d mh.Multihash) error {
-	if err := os.Remove(b.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(b.path(d))
+	if err == nil {
+		err = syncDir(filepath.Dir(b.path(d)))
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
 		return fmt.Errorf("space: blob: %w", err)
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/kv/memkv"
 )
 
-// cutStore is a store whose process dies: after some batches nothing is written
-// any more.
+// cutStore is a store whose process dies: after some batches and syncs nothing is
+// written any more.
 type cutStore struct {
 	kv.Store
 	left *atomic.Int64
@@ -24,6 +24,13 @@ type cutStore struct {
 var errDead = errors.New("the process is dead")
 
 func (s cutStore) NewBatch() kv.Batch { return cutBatch{s.Store.NewBatch(), s.left} }
+
+func (s cutStore) Sync(ctx context.Context) error {
+	if s.left.Add(-1) < 0 {
+		return errDead
+	}
+	return s.Store.Sync(ctx)
+}
 
 type cutBatch struct {
 	kv.Batch

@@ -18,11 +18,12 @@
 //	  tree: as the service had it    ◄─changes─        usage, blocks to keep
 //	                                           branch service
 //	                                             side: where receipts are, logins that
-//	                                                   wait, delegations, revocations
+//	                                                   wait, delegations, revocations,
+//	                                                   who holds which blob
 //
 // The branch of a space is named "space/" and its DID. What its keys mean is in
-// layout.go; what the side trees hold, in index.go, access.go, revoke.go and
-// answers.go.
+// layout.go; what the side trees hold, in index.go, access.go, revoke.go,
+// answers.go and drop.go.
 //
 // Invariants, which tests cite by S and requirements by number:
 //
@@ -37,4 +38,6 @@
 //	S5  A blob is located when the service has read its bytes, and not because
 //	    anyone says so.
 //	S6  Usage is the sum of the allocations.
+//	S7  The bytes of a blob stay as long as a space has it allocated, and are
+//	    removed with the last allocation, whenever the service dies.
 package space

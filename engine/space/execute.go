@@ -26,6 +26,7 @@ type job struct {
 	source blockSource // of the blocks that it came with, and of those stored
 
 	home   *engine.Branch // whose state it changes; nil while there is none
+	unlock func()         // called when the outcome stands, or there is none; may be nil
 	queued bool           // it stands in the queue of a space, rather than in a message
 	via    did.DID        // that space
 }
@@ -37,6 +38,7 @@ type outcome struct {
 	tasks []task        // done on the way
 	keep  []ipld.Block  // blocks that receipts refer to
 	side  []prolly.Edit // of the home's side tree
+	own   []prolly.Edit // of the service's own, before the others
 	tree  []prolly.Edit // of the home's tree
 	blob  func(cid.Cid) // is told the receipt
 
@@ -100,6 +102,11 @@ func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
 // runOnce is run but for what comes after.
 func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error) {
 	name := j.homeOf()
+	defer func() {
+		if j.unlock != nil {
+			j.unlock()
+		}
+	}()
 	allowed := s.validated(ctx, j, name)
 	unlock, err := s.running.lock(ctx, name)
 	if err != nil {
@@ -214,7 +221,7 @@ func (s *Service) finish(ctx context.Context, j *job, out *outcome, refusal *aut
 // settle stores the blocks of an outcome and stages its edits of both trees in
 // one step. They are durable with the next Sync.
 func (s *Service) settle(ctx context.Context, home *engine.Branch, out *outcome) error {
-	var where []prolly.Edit
+	where := out.own
 	for _, t := range out.tasks {
 		inv := t.cid()
 		out.keep = append(out.keep, t.inv)
@@ -247,8 +254,8 @@ func (s *Service) settle(ctx context.Context, home *engine.Branch, out *outcome)
 	if home == s.own {
 		return write(s.own, nil, append(out.side, where...))
 	}
-	// Where to find a receipt is noted first: a note of one that is not there
-	// does no harm.
+	// Where to find a receipt is noted first, and who holds a blob: a note of what
+	// is not there does no harm.
 	if err := write(s.own, nil, where); err != nil {
 		return err
 	}

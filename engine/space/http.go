@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
-	"time"
 
 	cid "github.com/ipfs/go-cid"
 	"github.com/ipld/go-ipld-prime/codec/dagcbor"
@@ -293,69 +292,6 @@ func (s *Service) serveReceipt(w http.ResponseWriter, r *http.Request) {
 	s.report(w, r, []reported{{c, receipt}})
 }
 
-// servePut takes the bytes of a blob that a space has allocated.
-func (s *Service) servePut(w http.ResponseWriter, r *http.Request) {
-	id, err := did.Parse(r.PathValue("did"))
-	if err != nil {
-		http.Error(w, "no DID", http.StatusBadRequest)
-		return
-	}
-	digest, err := ParseDigest(r.PathValue("digest"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	b, err := s.e.Lookup(r.Context(), BranchName(id))
-	if errors.Is(err, engine.ErrNoBranch) {
-		err = engine.ErrNotFound
-	}
-	var a allocation
-	var found bool
-	if err == nil {
-		err = side(r.Context(), b, func(root *engine.Root) (err error) {
-			found, err = getJSON(r.Context(), root, allocKey(digest), &a)
-			return err
-		})
-	}
-	switch {
-	case err != nil:
-		s.fail(w, r, err)
-		return
-	case !found:
-		http.Error(w, "not allocated", http.StatusNotFound)
-		return
-	case s.o.Now().Unix() >= a.Expires:
-		http.Error(w, "the address has expired", http.StatusGone)
-		return
-	case r.ContentLength >= 0 && uint64(r.ContentLength) != a.Size:
-		http.Error(w, fmt.Sprintf("the blob has %d bytes", a.Size), http.StatusBadRequest)
-		return
-	}
-	if err := s.o.Blobs.Put(digest, a.Size, http.MaxBytesReader(w, r.Body, int64(a.Size))); err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	s.n.blobBytes.Add(a.Size)
-	w.WriteHeader(http.StatusOK)
-}
-
-func (s *Service) serveBlob(w http.ResponseWriter, r *http.Request) {
-	digest, err := ParseDigest(r.PathValue("digest"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	f, err := s.o.Blobs.Open(digest)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	defer f.Close() // only read from
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Etag", `"`+formatDigest(digest)+`"`)
-	http.ServeContent(w, r, "", time.Time{}, f)
-}
-
 // document is a DID document with one key.
 type document struct {
 	ID   string        `json:"id"`
@@ -399,6 +335,8 @@ func (s *Service) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 		{"space_invocations_replayed_total", "invocations that had been run before", "counter", s.n.replayed.Load()},
 		{"space_invocations_denied_total", "invocations refused", "counter", s.n.denied.Load()},
 		{"space_blobs_located_total", "blobs seen and committed to", "counter", s.n.located.Load()},
+		{"space_blobs_dropped_total", "blobs that no space has any more", "counter", s.n.dropped.Load()},
+		{"space_branches_open", "branches held in memory", "gauge", s.e.Stats().Branches},
 		{"space_blob_bytes_total", "bytes of blobs taken", "counter", s.n.blobBytes.Load()},
 		{"space_requests_failed_total", "requests that failed for the service's own reasons", "counter", s.n.failed.Load()},
 	} {

@@ -83,6 +83,7 @@ type Service struct {
 	// an invocation is run that changes the state of a home. That of the service's
 	// own branch is taken before that of a space.
 	syncing, running locks
+	digests          locks // of blobs; taken last
 
 	revokedMu sync.RWMutex
 	revoked   map[cid.Cid]struct{}
@@ -122,6 +123,12 @@ func (s *Service) recall(ctx context.Context) error {
 		return fmt.Errorf("space: service: %w", err)
 	}
 	s.n.spaces.Store(int64(len(spaces)))
+	if err := s.noteHolds(ctx, spaces); err != nil {
+		return fmt.Errorf("space: service: %w", err)
+	}
+	if err := s.finishDrops(ctx); err != nil {
+		return fmt.Errorf("space: service: %w", err)
+	}
 	return s.loadRevocations(ctx)
 }
 
