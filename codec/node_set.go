@@ -17,3 +17,14 @@ func (n *Node) SetChild(block []byte, i int, child Hash, count, size uint64) {
 	putU48(stat, count)
 	putU48(stat[6:], size)
 }
+
+// With returns the view of block, a copy of n's block that SetInline or SetChild
+// changed since. entries and bytes are its Sums: those of n for a leaf.
+func (n *Node) With(block []byte, entries, bytes uint64) Node {
+	m := *n
+	m.block, m.entries, m.bytes = block, entries, bytes
+	if invariants && !m.parses() {
+		panic("codec: a view of a block that is no changed copy")
+	}
+	return m
+}

@@ -218,45 +218,54 @@ func (p *levelPass) rewrite(r *rewrite) error {
 func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 	n := r.at.node()
 	c.Count, c.Bytes = n.Sums()
-	p.w.block = append(p.w.block[:0], n.Block()...)
-	hints := n.hints
+	if p.level == 0 && !p.fits(n, r) {
+		return c, false, nil
+	}
+	block := bytes.Clone(n.Block())
+	var hints []Hint
 	if p.level > 0 {
-		hints = p.hints(n)
+		hints = make([]Hint, n.Len())
+		copy(hints, n.hints)
 	}
 	for e := r.lo; e < r.hi; e++ {
 		i, found := n.Find(p.in.key(e))
 		if !found {
 			continue // deleted, and not there
 		}
-		if p.level > 0 {
-			x := &p.in.inner[e]
-			c.Count += x.Count - n.Count(i)
-			c.Bytes += x.Bytes - n.Bytes(i)
-			n.SetChild(p.w.block, i, x.Child, x.Count, x.Bytes)
-			hints[i] = p.in.hints[e]
+		if p.level == 0 {
+			n.SetInline(block, i, p.in.leaf[e].Value)
 			continue
 		}
-		x := &p.in.leaf[e]
-		if x.Kind != codec.Inline || n.Kind(i) != codec.Inline {
-			return c, false, nil
-		}
-		n.SetInline(p.w.block, i, x.Value)
+		x := &p.in.inner[e]
+		c.Count += x.Count - n.Count(i)
+		c.Bytes += x.Bytes - n.Bytes(i)
+		n.SetChild(block, i, x.Child, x.Count, x.Bytes)
+		hints[i] = p.in.hints[e]
 	}
 	if c.Count > codec.MaxSum || c.Bytes > codec.MaxSum {
 		return c, false, ErrTooLarge
 	}
 	c.Key = p.arena.key(n, 0)
-	return c, true, p.w.put(&c, p.w.block, hints)
+	return c, true, p.w.putNode(&c, &Node{Node: n.With(block, c.Count, c.Bytes), hints: hints})
 }
 
-// hints returns a copy of where n's children lie, valid until the next call.
-func (p *levelPass) hints(n *Node) []Hint {
-	h := &p.region.items.hints
-	*h = (*h)[:0]
-	for i := range n.Len() {
-		*h = append(*h, n.hint(i))
+// fits tells whether the values of a leaf that change, and what they change to,
+// stand in it.
+func (p *levelPass) fits(n *Node, r *rewrite) bool {
+	if !n.HasOutOfLine() {
+		for e := r.lo; e < r.hi; e++ {
+			if p.in.leaf[e].Kind != codec.Inline {
+				return false
+			}
+		}
+		return true
 	}
-	return *h
+	for e := r.lo; e < r.hi; e++ {
+		if i, found := n.Find(p.in.key(e)); found && (p.in.leaf[e].Kind != codec.Inline || n.Kind(i) != codec.Inline) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *levelPass) encode(r *rewrite) (child, error) {

@@ -75,6 +75,20 @@ func (w *nodeWriter) store(h codec.Hash, block []byte, hints []Hint) (Hint, erro
 	return t.TakeNode(w.ctx, h, n)
 }
 
+// putNode is put for a node that nobody else has.
+func (w *nodeWriter) putNode(c *child, n *Node) (err error) {
+	c.Child = codec.Sum(n.Block())
+	if t, ok := w.ns.(NodeTaker); ok && (n.Level() > 0 || t.TakesLeaves()) {
+		c.hint, err = t.TakeNode(w.ctx, c.Child, n)
+	} else {
+		c.hint, err = w.ns.WriteNode(w.ctx, c.Child, n.Block(), n.hints)
+	}
+	if err != nil {
+		return fmt.Errorf("prolly: write node: %w", err)
+	}
+	return nil
+}
+
 // replaced tells the store that a node of the old tree is not in the new one.
 func (w *nodeWriter) replaced(h codec.Hash) {
 	if r, ok := w.ns.(NodeReplacer); ok {
