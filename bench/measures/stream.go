@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
+	"github.com/go-ds-prolly/go-ds-prolly/engine/car"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
+)
+
+// streamed are the most bytes of memory that the process had, garbage included,
+// while all entries went by.
+type streamed struct {
+	Scan, Diff, Export uint64
+	Live               uint64 // the most that was in use, at the end of a cycle of the collector
+}
+
+// stream measures in a process of its own, and tells what it found on its
+// output.
+func stream(ctx context.Context, dir string, n uint64, w io.Writer) error {
+	var r streamed
+	err := opened(ctx, dir, func(b *engine.Branch) error {
+		return pinned(ctx, b, func(t prolly.Tree) (err error) {
+			if r.Scan, err = watched(&r, func() error { return scanned(ctx, t, n) }); err != nil {
+				return err
+			}
+			if r.Diff, err = watched(&r, func() error { return differed(ctx, t, n) }); err != nil {
+				return err
+			}
+			r.Export, err = watched(&r, func() error {
+				_, err := car.Export(ctx, b.Engine(), io.Discard, t.Root(), car.ExportOptions{})
+				return err
+			})
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(r)
+}
+
+var errStream = errors.New("not all entries came by")
+
+func scanned(ctx context.Context, t prolly.Tree, n uint64) error {
+	var seen uint64
+	for _, err := range t.Range(ctx, prolly.Range{}) {
+		if err != nil {
+			return err
+		}
+		seen++
+	}
+	if seen != n {
+		return errStream
+	}
+	return nil
+}
+
+// differed compares with the empty tree: each entry is a change.
+func differed(ctx context.Context, t prolly.Tree, n uint64) error {
+	var seen uint64
+	for _, err := range prolly.Diff(ctx, prolly.Empty(prolly.NewMemStore()), t, prolly.Range{}) {
+		if err != nil {
+			return err
+		}
+		seen++
+	}
+	if seen != n {
+		return errStream
+	}
+	return nil
+}
+
+// watched looks at the memory every few milliseconds while f runs.
+func watched(r *streamed, f func() error) (most uint64, err error) {
+	stop, done := make(chan struct{}), sync.WaitGroup{}
+	done.Go(func() {
+		t := time.NewTicker(5 * time.Millisecond)
+		defer t.Stop()
+		for {
+			now, live := held()
+			most, r.Live = max(most, now), max(r.Live, live)
+			select {
+			case <-stop:
+				return
+			case <-t.C:
+			}
+		}
+	})
+	err = f()
+	close(stop)
+	done.Wait()
+	return most, err
+}
+
+// held returns the memory of the process that is no file's, garbage included,
+// and what of the heap was in use when the collector last looked.
+func held() (resident, live uint64) {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples)
+	resident, live = samples[0].Value.Uint64()-samples[1].Value.Uint64(), samples[2].Value.Uint64()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil { // not Linux: what the Go runtime had from the system
+		return resident, live
+	}
+	var kib uint64
+	if _, after, ok := bytes.Cut(status, []byte("RssAnon:")); ok {
+		if n, _ := fmt.Sscan(string(after), &kib); n == 1 {
+			resident = kib << 10
+		}
+	}
+	return resident, live
+}
+
+// linksC tells whether Pebble keeps its blocks outside the Go heap.
+func linksC() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
+}
+
+// streams runs stream in another process, which is told by GOMEMLIMIT what it
+// may have.
+func streams(ctx context.Context, dir string, n int) ([]row, error) {
+	const reach = cacheBytes + blockBytes + memTables + 64<<20
+	limit := cacheBytes + 64<<20 // of the Go runtime, in which Pebble's part is not,
+	if !linksC() {
+		limit = reach // unless there is no other place for it
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, self, "-stream", dir, "-wide", fmt.Sprint(n))
+	c.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", limit))
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("stream: %w", err)
+	}
+	var r streamed
+	if err := json.Unmarshal(out, &r); err != nil {
+		return nil, fmt.Errorf("stream: %w", err)
+	}
+	of := fmt.Sprintf(" of %d entries", n)
+	note := "all that the process holds; to reach: caches of 64 (nodes) and 32 (blocks), 128 that Pebble keeps for memtables and lends to its cache, and 64"
+	mib := func(v uint64) float64 { return float64(v) / (1 << 20) }
+	return []row{
+		{"memory while scanning" + of, mib(r.Scan), mib(reach), "MiB", note},
+		{"memory while comparing" + of + " with none", mib(r.Diff), mib(reach), "MiB", ""},
+		{"memory while exporting" + of, mib(r.Export), mib(reach), "MiB", "in use at most, in all three: " + figure(mib(r.Live)) + " MiB"},
+	}, nil
+}
