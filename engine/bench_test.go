@@ -67,12 +67,12 @@ func BenchmarkLogAppend(b *testing.B) {
 }
 
 func BenchmarkOverlayAdd(b *testing.B) {
-	o := newOverlay(nil)
+	o := newOverlay(nil, new(arena[byte]))
 	var key []byte
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if o.used > 32<<20 {
-			o = newOverlay(o.beginning())
+			o = newOverlay(o.beginning(), new(arena[byte]))
 		}
 		key = benchKey(key[:0], uint64(i))
 		if err := o.add(key, uint64(i), opInline, benchValue); err != nil {

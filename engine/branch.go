@@ -29,8 +29,7 @@ type Branch struct {
 	write   gate
 	seq     uint64 // of the last staged write
 	step    atomic.Pointer[step]
-	record  []byte // scratch
-	placed  []placed
+	staging staging
 	inDoubt bool // a record may be in the log that is not in the layer
 
 	// fold is held while state is replaced, and taken before write. It guards

@@ -14,9 +14,10 @@ const (
 // layer is a run of staged writes of a branch. The newest one takes writes; the
 // others are frozen, waiting to be folded.
 type layer struct {
-	over [roots]*overlay
-	last atomic.Uint64 // sequence number of the newest published write
-	base uint64        // of the last write before the layer
+	over  [roots]*overlay
+	bytes arena[byte]   // of both
+	last  atomic.Uint64 // sequence number of the newest published write
+	base  uint64        // of the last write before the layer
 }
 
 // newLayer returns an empty layer after write number base. common is what the
@@ -24,7 +25,7 @@ type layer struct {
 func newLayer(base uint64, common [roots][]byte) *layer {
 	l := &layer{base: base}
 	for i := range l.over {
-		l.over[i] = newOverlay(common[i])
+		l.over[i] = newOverlay(common[i], &l.bytes)
 	}
 	l.last.Store(base)
 	return l

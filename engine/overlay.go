@@ -31,13 +31,13 @@ type overlay struct {
 	common []byte // what most keys are expected to begin with
 
 	words arena[uint32]
-	bytes arena[byte]
-	head  uint32 // an entry before all others, without key and versions
-	rng   uint64 // for heights; the writer's, like all below
+	bytes *arena[byte] // keys and values, and perhaps those of other overlays
+	head  uint32       // an entry before all others, without key and versions
+	rng   uint64       // for heights; the writer's, like all below
 
 	entries  int
 	versions int
-	used     int // bytes of arena handed out
+	used     int // bytes that entries, versions, keys and values take
 
 	tail [overlayHeight]uint32 // the last entry of each level
 	path [overlayHeight]uint32 // scratch: the entry before a place, at each level
@@ -65,8 +65,9 @@ const (
 var errOverlayFull = errors.New("engine: staging is full")
 
 // newOverlay returns an empty overlay for keys most of which begin with common.
-func newOverlay(common []byte) *overlay {
-	o := &overlay{common: common, rng: 0x9e3779b97f4a7c15}
+// Its bytes are in an arena that overlays of the same writer may share.
+func newOverlay(common []byte, b *arena[byte]) *overlay {
+	o := &overlay{common: common, bytes: b, rng: 0x9e3779b97f4a7c15}
 	o.head, _ = o.words.alloc(entryNext + overlayHeight)
 	for level := range o.tail {
 		o.tail[level] = o.head
@@ -87,74 +88,53 @@ type version struct {
 // add stages a version of key. seq must not be below that of any version
 // before. It copies key and data.
 func (o *overlay) add(key []byte, seq uint64, kind opKind, data []byte) error {
-	prefix := o.prefix(key)
-	return o.addAt(o.seek(key, prefix), key, prefix, seq, kind, data)
+	at, to := o.bytes.alloc(len(key) + len(data))
+	if at == 0 {
+		return errOverlayFull
+	}
+	copy(to[copy(to, key):], data)
+	n := uint32(len(key))
+	p := place{prefix: o.prefix(key), key: at, keyLen: n, data: at + n, dataLen: uint32(len(data))}
+	return o.addAt(o.seek(key, p.prefix), p, seq, kind)
 }
 
-// addOn is add for a key that is not below that of the add before.
-func (o *overlay) addOn(key []byte, prefix uint64, seq uint64, kind opKind, data []byte) error {
-	return o.addAt(o.seekOn(key, prefix), key, prefix, seq, kind, data)
+// place is where a key and data lie in the bytes of an overlay.
+type place struct {
+	prefix    uint64 // of the key
+	key, data uint32
+	keyLen    uint32
+	dataLen   uint32
 }
 
-// addAt adds a version to entry e, or a new entry where o.path leads.
-func (o *overlay) addAt(e uint32, key []byte, prefix uint64, seq uint64, kind opKind, data []byte) error {
-	v, w, err := o.newVersion(seq, kind, data)
-	if err != nil {
-		return err
-	}
-	if e != 0 {
-		head := &o.words.from(e)[entryVersion]
-		w[versionOlder] = *head
-		atomic.StoreUint32(head, v)
-		return nil
-	}
-	return o.insert(key, prefix, v)
-}
-
-// newVersion fills a version that nothing refers to yet.
-func (o *overlay) newVersion(seq uint64, kind opKind, data []byte) (uint32, []uint32, error) {
-	at, err := o.keep(data)
-	if err != nil {
-		return 0, nil, err
-	}
+// addAt adds a version to entry e, or a new entry where o.path leads. The bytes
+// at p are the overlay's from then on.
+func (o *overlay) addAt(e uint32, p place, seq uint64, kind opKind) error {
 	v, w := o.words.alloc(versionWords)
 	if v == 0 {
-		return 0, nil, errOverlayFull
+		return errOverlayFull
 	}
 	w[versionSeq], w[versionSeq+1] = uint32(seq), uint32(seq>>32)
-	w[versionOp], w[versionAt], w[versionLen] = uint32(kind), at, uint32(len(data))
+	w[versionOp], w[versionAt], w[versionLen] = uint32(kind), p.data, p.dataLen
 	o.versions++
-	o.used += versionWords * 4
-	return v, w, nil
-}
-
-// keep copies b into the arena.
-func (o *overlay) keep(b []byte) (uint32, error) {
-	if len(b) == 0 {
-		return 0, nil
+	o.used += versionWords*4 + int(p.keyLen+p.dataLen)
+	if e == 0 {
+		return o.insert(p, v)
 	}
-	at, to := o.bytes.alloc(len(b))
-	if at == 0 {
-		return 0, errOverlayFull
-	}
-	copy(to, b)
-	o.used += len(b)
-	return at, nil
+	head := &o.words.from(e)[entryVersion]
+	w[versionOlder] = *head
+	atomic.StoreUint32(head, v)
+	return nil
 }
 
 // insert links a new entry in after the entries of o.path.
-func (o *overlay) insert(key []byte, prefix uint64, v uint32) error {
-	keyAt, err := o.keep(key)
-	if err != nil {
-		return err
-	}
+func (o *overlay) insert(p place, v uint32) error {
 	h := o.height()
 	e, w := o.words.alloc(entryNext + h)
 	if e == 0 {
 		return errOverlayFull
 	}
-	w[entryPrefix], w[entryPrefix+1] = uint32(prefix), uint32(prefix>>32)
-	w[entryKeyAt], w[entryKeyLen] = keyAt, uint32(len(key))
+	w[entryPrefix], w[entryPrefix+1] = uint32(p.prefix), uint32(p.prefix>>32)
+	w[entryKeyAt], w[entryKeyLen] = p.key, p.keyLen
 	w[entryVersion], w[entryPrev] = v, o.path[0]
 	for level := range h {
 		w[entryNext+level] = o.words.from(o.path[level])[entryNext+level]

@@ -52,7 +52,7 @@ func randomKey(r *rand.Rand) []byte {
 func TestOverlay(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		o, h := newOverlay([]byte("common/pre")[:10*r.IntN(2)]), history{}
+		o, h := newOverlay([]byte("common/pre")[:10*r.IntN(2)], new(arena[byte])), history{}
 		for seq := range uint64(r.IntN(2000)) {
 			key, data := randomKey(r), bytes.Repeat([]byte{byte(seq)}, r.IntN(40)*r.IntN(40))
 			kind := opKind(r.IntN(opKinds))
@@ -105,7 +105,7 @@ func compareOverlay(t *testing.T, r *rand.Rand, seed uint64, o *overlay, h histo
 // what was published before it began, and nothing later (E4).
 func TestOverlayReaders(t *testing.T) {
 	const n = 20_000
-	o := newOverlay(nil)
+	o := newOverlay(nil, new(arena[byte]))
 	var published atomic.Uint64
 	var wg sync.WaitGroup
 	for reader := range uint64(4) {
@@ -159,8 +159,15 @@ func TestArena(t *testing.T) {
 		data []byte
 	}
 	var runs []run
-	for range 5000 {
+	for i := range 8000 {
 		n := 1 + r.IntN(3000)
+		if i%2000 == 1999 {
+			n = arenaLarge * (1 + r.IntN(200)) / 80 // also more than a segment
+		}
+		if r.IntN(10) == 0 {
+			at, _ := a.alloc(n)
+			a.takeBack(at)
+		}
 		at, b := a.alloc(n)
 		if at == 0 || len(b) != n || cap(b) != n {
 			t.Fatalf("alloc(%d) = %d, %d bytes", n, at, len(b))

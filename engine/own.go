@@ -21,7 +21,7 @@ func (w *ownWrites) add(e prolly.Edit) error {
 		return err
 	}
 	if w.over == nil {
-		w.over = newOverlay(nil)
+		w.over = newOverlay(nil, new(arena[byte]))
 	}
 	kind, data := opDelete, []byte(nil)
 	if !e.Delete {

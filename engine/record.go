@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 
 	cid "github.com/ipfs/go-cid"
 
@@ -65,6 +66,22 @@ func appendOp(dst []byte, o *op) []byte {
 	}
 	return append(binary.AppendUvarint(dst, uint64(len(o.data))), o.data...)
 }
+
+// recordLen is the length of a record of ops, in bytes.
+func recordLen(ops []op) int {
+	n := 1 + uvarintLen(len(ops)) + crcLen
+	for i := range ops {
+		o := &ops[i]
+		n += 1 + uvarintLen(len(o.key)) + len(o.key)
+		if o.kind != opDelete {
+			n += uvarintLen(len(o.data)) + len(o.data)
+		}
+	}
+	return n
+}
+
+// uvarintLen is the length of a number's LEB128.
+func uvarintLen(n int) int { return (bits.Len(uint(n)|1) + 6) / 7 }
 
 // sealRecord adds the checksum to a record that begins at dst[0].
 func sealRecord(dst []byte, seq uint64) []byte {

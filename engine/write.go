@@ -198,22 +198,28 @@ func (b *Branch) beginWrite(ctx context.Context) error {
 	return err
 }
 
-// recordKeep is how large a scratch buffer is kept between writes, in bytes.
-const recordKeep = 1 << 20
-
 // stage appends ops to the log as one record, in one batch with what is left in w,
 // and makes them visible. beginWrite went before.
 func (b *Branch) stage(ctx context.Context, ops []op, w *writer) error {
 	seq := b.seq + 1
+	l := b.state.Load().layers[0]
+	at, rec, err := b.staging.encode(l, seq, ops)
+	if err != nil {
+		return err
+	}
 	b.inDoubt = true // until it is known that it went well
-	if err := b.appendLog(ctx, seq, ops, w); err != nil {
+	if err := b.appendLog(ctx, seq, rec, w); err != nil {
+		l.bytes.takeBack(at)
 		// If it cannot be found out now, the next write will try again.
 		return errors.Join(err, b.replay(context.WithoutCancel(ctx)))
 	}
-	l := b.state.Load().layers[0]
-	if err := b.addAll(l, seq, ops); err != nil {
+	before := l.size()
+	err = b.staging.add(l, seq, ops)
+	b.staged.Add(l.size() - before)
+	if err != nil {
 		return err
 	}
+	b.edits.Add(int64(len(ops)))
 	l.publish(seq)
 	b.seq, b.inDoubt = seq, false
 	b.learn(l)
@@ -234,15 +240,7 @@ func (b *Branch) learn(l *layer) {
 	}
 }
 
-func (b *Branch) appendLog(ctx context.Context, seq uint64, ops []op, w *writer) error {
-	rec := appendRecordHead(b.record[:0], len(ops))
-	for i := range ops {
-		rec = appendOp(rec, &ops[i])
-	}
-	rec = sealRecord(rec, seq)
-	if b.record = rec; cap(rec) > recordKeep {
-		b.record = nil
-	}
+func (b *Branch) appendLog(ctx context.Context, seq uint64, rec []byte, w *writer) error {
 	if w != nil {
 		if err := w.last().AppendLog(b.ref, seq, rec); err != nil {
 			return storeError("append log", err)
