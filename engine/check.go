@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	cid "github.com/ipfs/go-cid"
 
-	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -50,33 +50,65 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: %v", b.String(), p.Err)
 }
 
-// Check verifies everything that is reachable from branches and tags, each
-// block once, and the store's own records. In the tree and side tree of each
-// branch, and the trees that are tagged, it also verifies every cut between
-// nodes; in those of the history, hashes, levels, keys, sums and weights. It reports each problem and goes on; an error means that it
-// could not. Garbage is not collected meanwhile; writers go on. Memory grows by
-// about 150 bytes a node.
+// CheckOptions of one check.
+type CheckOptions struct {
+	Report   func(Problem)    // told of each problem as it is found; nil: nobody is
+	Progress func(CheckStats) // told now and then how far it is; nil: nobody is
+}
+
+// CheckStats is what a check has verified so far.
+type CheckStats struct {
+	Nodes, NodeBytes uint64 // each once, but for a few of which it was forgotten
+	Blobs            uint64 // likewise
+	Commits          uint64
+	Trees            uint64 // whose cuts were verified
+	Problems         uint64
+	Store            bool // all that is reached is verified: these are the store's own records
+	Duration         time.Duration
+}
+
+// Check is CheckWith for one who wants to know the problems only.
 func (e *Engine) Check(ctx context.Context, report func(Problem)) error {
+	_, err := e.CheckWith(ctx, CheckOptions{Report: report})
+	return err
+}
+
+// CheckWith verifies everything that is reached from branches and tags, each
+// block once, and the store's own records; of trees also every cut between
+// nodes: those of branches and tags by going through them, those of the history
+// by what they differ in from the one after. It reports each problem and goes on;
+// an error means that it could not. Garbage is not collected meanwhile; writers
+// go on. Memory is bounded, whatever the store's size, if the store is a
+// kv.Collector whose marks are; with another it is too, but a large history
+// takes longer.
+func (e *Engine) CheckWith(ctx context.Context, o CheckOptions) (CheckStats, error) {
 	if err := e.ready(ctx); err != nil {
-		return err
+		return CheckStats{}, err
 	}
+	if err := e.collections.lock(ctx); err != nil {
+		return CheckStats{}, err
+	}
+	defer e.collections.unlock()
 	inside, err := e.world.enter(ctx)
 	if err != nil {
-		return err
+		return CheckStats{}, err
 	}
 	defer inside.leave()
-	c := newCheck(ctx, e, report)
+	c := newCheck(ctx, e, o)
 	defer c.hold()()
+	defer c.seen.begin(ctx, e.store)()
 	if err := c.refs(); err != nil {
-		return err
+		return c.progress(), err
 	}
+	c.stats.Store = true
+	c.tell()
 	if s, ok := e.store.(kv.Checker); ok {
-		err := s.CheckStore(ctx, func(err error) { report(Problem{Kind: ProblemStore, Err: err}) })
+		err := s.CheckStore(ctx, func(err error) { c.problem(Problem{Kind: ProblemStore, Err: err}) })
 		if err != nil {
-			return storeError("check store", err)
+			return c.progress(), storeError("check store", err)
 		}
 	}
-	return nil
+	return c.progress(), nil
 }
 
 // hold has the nodes made again that a crash may have lost, and keeps those of
@@ -99,24 +131,39 @@ func (c *check) hold() (release func()) {
 
 // check is a Check under way.
 type check struct {
-	ctx     context.Context
-	e       *Engine
-	report  func(Problem)
-	branch  string                      // at hand
-	nodes   map[codec.Hash]*checkedNode // verified, with all below
-	commits map[codec.Hash]bool
-	blobs   map[string]bool // verified, by multihash
+	ctx    context.Context
+	e      *Engine
+	o      CheckOptions
+	began  time.Time
+	stats  CheckStats
+	branch string // at hand
+	seen   checked
 
-	tree     bool            // a tree is being gone through: these are the keys at hand
-	from, to []byte          // of the node or entry
-	told     map[string]bool // damaged nodes met again, by the branch they were met through
+	tree     bool        // a tree is being gone through: these are the keys at hand
+	from, to []byte      // of the node or entry
+	shaped   prolly.Tree // the last one whose cuts were found right
+	any      bool        // there is one
 }
 
-func newCheck(ctx context.Context, e *Engine, report func(Problem)) *check {
-	return &check{
-		ctx: ctx, e: e, report: report,
-		nodes: map[codec.Hash]*checkedNode{}, commits: map[codec.Hash]bool{}, blobs: map[string]bool{},
-		told: map[string]bool{},
+func newCheck(ctx context.Context, e *Engine, o CheckOptions) *check {
+	return &check{ctx: ctx, e: e, o: o, began: time.Now(), seen: newChecked()}
+}
+
+func (c *check) problem(p Problem) {
+	c.stats.Problems++
+	if c.o.Report != nil {
+		c.o.Report(p)
+	}
+}
+
+func (c *check) progress() CheckStats {
+	c.stats.Duration = time.Since(c.began)
+	return c.stats
+}
+
+func (c *check) tell() {
+	if c.o.Progress != nil {
+		c.o.Progress(c.progress())
 	}
 }
 
@@ -133,7 +180,7 @@ func (c *check) found(kind string, name cid.Cid, err error) error {
 	if c.tree {
 		p.From, p.To = c.from, c.to
 	}
-	c.report(p)
+	c.problem(p)
 	return nil
 }
 
@@ -175,13 +222,13 @@ func (c *check) ref(name string, raw []byte) error {
 	if err != nil {
 		return c.found(ProblemRef, cid.Undef, err)
 	}
-	if ref.hasCommit {
-		if err := c.history(ref.commit.CID()); err != nil {
+	for _, a := range []prolly.Addr{ref.side, ref.tree} {
+		if err := c.root(a, c.cuts); err != nil {
 			return err
 		}
 	}
-	for _, a := range []prolly.Addr{ref.tree, ref.side} {
-		if err := c.root(a, true); err != nil {
+	if ref.hasCommit {
+		if err := c.history(ref.commit.CID()); err != nil {
 			return err
 		}
 	}
@@ -196,71 +243,7 @@ func (c *check) tag(name cid.Cid) error {
 	case t.commit != nil:
 		return c.history(name)
 	}
-	return c.root(t.tree.Addr(), true)
-}
-
-// history checks a commit and all that it descends from.
-func (c *check) history(name cid.Cid) error {
-	for waiting := []cid.Cid{name}; len(waiting) > 0; {
-		name, waiting = waiting[len(waiting)-1], waiting[:len(waiting)-1]
-		h, err := codec.HashOf(name)
-		if err == nil && c.commits[h] {
-			continue
-		}
-		c.commits[h] = true
-		d, err := c.e.ReadCommit(c.ctx, name)
-		if err != nil {
-			if err := c.found(ProblemCommit, name, err); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := c.commit(d); err != nil {
-			return err
-		}
-		parents, err := c.parents(d)
-		if err != nil {
-			return err
-		}
-		waiting = append(waiting, parents...)
-	}
-	return nil
-}
-
-// parents returns the parents of a commit that have to be here.
-func (c *check) parents(d Commit) ([]cid.Cid, error) {
-	here, err := c.e.Parents(c.ctx, d)
-	if err != nil { // told when its turn comes
-		return d.Parents, nil
-	}
-	names := make([]cid.Cid, len(here))
-	for i, p := range here {
-		names[i] = p.CID
-	}
-	return names, nil
-}
-
-// commit checks a commit against its parents, and its tree.
-func (c *check) commit(d Commit) error {
-	seq, known := uint64(1), true
-	for _, name := range d.Parents {
-		p, err := c.e.ReadCommit(c.ctx, name)
-		if err != nil {
-			known = false // told when its turn comes
-			continue
-		}
-		seq = max(seq, p.Seq+1)
-	}
-	if known && d.Seq != seq {
-		if err := c.found(ProblemCommit, d.CID, fmt.Errorf("%w: Seq is %d, its parents demand %d", ErrCorrupt, d.Seq, seq)); err != nil {
-			return err
-		}
-	}
-	h, err := codec.HashOf(d.Root)
-	if err != nil {
-		return c.found(ProblemCommit, d.CID, fmt.Errorf("%w: root: %w", ErrCorrupt, err))
-	}
-	return c.root(prolly.Addr{Hash: h}, false)
+	return c.root(t.tree.Addr(), c.cuts)
 }
 
 // staging checks the log of a branch.
@@ -317,13 +300,15 @@ func (c *check) staged(o op) error {
 		if err != nil {
 			return c.found(ProblemStaging, cid.Undef, err)
 		}
-		return c.link(name)
+		_, err = c.link(name)
+		return err
 	case opBlob:
 		size, name, err := splitBlob(o.data)
 		if err != nil {
 			return c.found(ProblemStaging, cid.Undef, err)
 		}
-		return c.value(name, size)
+		_, err = c.value(name, size)
+		return err
 	}
 	return nil
 }

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 
-	cid "github.com/ipfs/go-cid"
-
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
-// checkedNode is what a node must be to those above it. ok is false when
-// something at or below it is wrong, which was reported.
+// checkedNode is what a node must be to those above it.
 type checkedNode struct {
-	ok             bool
+	hash           codec.Hash
+	ok             bool // nothing at or below it is wrong but, perhaps, blobs; what is wrong was reported
+	whole          bool // nor are those
 	level          int
 	first, last    []byte
 	entries, bytes uint64
@@ -23,25 +22,28 @@ type checkedNode struct {
 	branch         string // through which it was met
 }
 
-// root checks a tree; and, if all of it is there and cuts are asked for, that
-// its nodes begin where the format has them begin.
-func (c *check) root(a prolly.Addr, cuts bool) error {
+func newCheckedNode(h codec.Hash, n *prolly.Node, branch string) *checkedNode {
+	r := &checkedNode{hash: h, level: n.Level(), weight: n.Weight(), branch: branch}
+	r.entries, r.bytes = n.Sums()
+	if n.Len() > 0 {
+		r.first = n.AppendKey(nil, 0)
+	}
+	return r
+}
+
+// root checks a tree; and, if all nodes of it are there, by cuts that they begin
+// where the format has them begin.
+func (c *check) root(a prolly.Addr, cuts func(prolly.Addr) error) error {
 	if a.Hash == codec.EmptyRoot {
 		return nil
 	}
 	c.tree, c.from, c.to = true, nil, nil
 	n, err := c.node(a)
 	c.tree = false
-	if err != nil || !n.ok || !cuts {
+	if err != nil || !n.ok {
 		return err
 	}
-	t, err := prolly.LoadAt(c.ctx, uncached{c.e.nodes}, a)
-	if err != nil {
-		return c.found(ProblemNode, a.Hash.CID(), err)
-	}
-	return t.Check(c.ctx, prolly.CheckOptions{}, func(p prolly.Problem) error {
-		return c.found(ProblemShape, p.Node.CID(), p.Err)
-	})
+	return cuts(a)
 }
 
 // uncached reads nodes from the store itself.
@@ -67,47 +69,73 @@ func (u uncached) ReadNode(ctx context.Context, a prolly.Addr) ([]byte, []prolly
 }
 
 // node checks the node at a and all below it. It reads from the store, not from
-// the cache.
+// the cache, but what it has verified before.
 func (c *check) node(a prolly.Addr) (*checkedNode, error) {
-	if n := c.nodes[a.Hash]; n != nil {
+	if n := c.known(a); n != nil {
 		return n, c.again(a, n)
 	}
 	if err := c.e.ready(c.ctx); err != nil {
 		return nil, err
 	}
-	r := &checkedNode{branch: c.branch}
-	c.nodes[a.Hash] = r
 	n, err := c.e.nodes.fetch(c.ctx, a)
 	if err != nil {
-		return r, c.found(ProblemNode, a.Hash.CID(), err)
+		r := &checkedNode{hash: a.Hash, branch: c.branch}
+		return r, errors.Join(c.seen.add(c.ctx, r), c.found(ProblemNode, a.Hash.CID(), err))
 	}
-	r.level, r.weight = n.Level(), n.Weight()
-	r.entries, r.bytes = n.Sums()
-	if n.Len() > 0 {
-		r.first = n.AppendKey(nil, 0)
+	if c.stats.Nodes++; c.stats.Nodes%1024 == 0 {
+		c.tell()
 	}
+	c.stats.NodeBytes += uint64(len(n.Block()))
+	r := newCheckedNode(a.Hash, n, c.branch)
 	if n.Level() == 0 {
-		return r, c.leaf(a, n, r)
+		err = c.leaf(a, n, r)
+	} else {
+		err = c.inner(a, n, r)
 	}
-	return r, c.inner(a, n, r)
+	if err == nil {
+		err = c.seen.add(c.ctx, r)
+	}
+	return r, err
+}
+
+// known returns what was found of a node before; nil when it has to be verified.
+// Of one that is whole and not remembered it reads what is to be known again.
+func (c *check) known(a prolly.Addr) *checkedNode {
+	if r := c.seen.node(a.Hash); r != nil {
+		return r
+	}
+	if !c.seen.whole(c.ctx, a.Hash) {
+		return nil
+	}
+	n, err := c.e.nodes.peek(c.ctx, a)
+	if err != nil || n.Len() == 0 {
+		return nil
+	}
+	r := newCheckedNode(a.Hash, n, c.branch)
+	r.ok, r.whole = true, true
+	for n.Level() > 0 {
+		if n, err = c.e.nodes.peek(c.ctx, n.Addr(n.Len()-1)); err != nil || n.Len() == 0 {
+			return nil
+		}
+	}
+	r.last = n.AppendKey(nil, n.Len()-1)
+	c.seen.recently(r)
+	return r
 }
 
 // again tells of damage that was met before and touches another branch too.
 func (c *check) again(a prolly.Addr, n *checkedNode) error {
-	key := string(a.Hash[:]) + c.branch
-	if n.ok || n.branch == c.branch || c.told[key] {
+	if n.whole || n.branch == c.branch || c.seen.tell("node", string(a.Hash[:]), c.branch) {
 		return nil
 	}
-	c.told[key] = true
 	return c.found(ProblemNode, a.Hash.CID(), fmt.Errorf("%w: at or below it, as reported of %q", ErrCorrupt, n.branch))
 }
 
 func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
-	r.ok = true
 	if n.Len() == 0 {
-		r.ok = false
 		return c.found(ProblemNode, a.Hash.CID(), fmt.Errorf("%w: empty leaf", ErrCorrupt))
 	}
+	r.ok, r.whole = true, true
 	r.last = n.AppendKey(nil, n.Len()-1)
 	if !n.HasOutOfLine() {
 		return nil
@@ -119,24 +147,26 @@ func (c *check) leaf(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 		c.from = n.AppendKey(nil, i)
 		c.to = append(bytes.Clone(c.from), 0)
 		name, err := castCID(n.Link(i))
+		right := false
 		switch {
 		case err != nil:
 			err = c.found(ProblemNode, a.Hash.CID(), err)
 		case n.Kind(i) == codec.Link:
-			err = c.link(name)
+			right, err = c.link(name)
 		default:
-			err = c.value(name, n.Size(i))
+			right, err = c.value(name, n.Size(i))
 		}
 		if err != nil {
 			return err
 		}
+		r.whole = r.whole && right
 	}
 	return nil
 }
 
 // inner checks a node's children, and each against what the node says of it.
 func (c *check) inner(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
-	r.ok = true
+	r.ok, r.whole = true, true
 	from, to := c.from, c.to
 	defer func() { c.from, c.to = from, to }()
 	for i := range n.Len() {
@@ -147,12 +177,13 @@ func (c *check) inner(a prolly.Addr, n *prolly.Node, r *checkedNode) error {
 		if err != nil {
 			return err
 		}
+		r.whole = r.whole && child.whole
 		if !child.ok {
 			r.ok = false
 			continue
 		}
 		if err := child.fits(n, i, r.last); err != nil {
-			r.ok = false
+			r.ok, r.whole = false, false
 			if err := c.found(ProblemNode, a.Hash.CID(), err); err != nil {
 				return err
 			}
@@ -181,54 +212,4 @@ func (r *checkedNode) fits(n *prolly.Node, i int, before []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%w: child %d, %v, %s", ErrCorrupt, i, n.Child(i), what)
-}
-
-// link checks the block that a caller's link names, if it is here and its hash
-// function is known.
-func (c *check) link(name cid.Cid) error {
-	if c.blobs[string(name.Hash())] {
-		return nil
-	}
-	c.blobs[string(name.Hash())] = true
-	_, err := c.e.ReadBlock(c.ctx, name)
-	if errors.Is(err, ErrMissing) || errors.Is(err, ErrHash) {
-		return nil
-	}
-	return c.found(ProblemBlob, name, err)
-}
-
-// value checks the blocks of an out-of-line value of size bytes.
-func (c *check) value(name cid.Cid, size uint64) error {
-	key := fmt.Sprintf("%s %d", name.KeyString(), size)
-	if c.blobs[key] {
-		return nil
-	}
-	c.blobs[key] = true
-	b, err := c.e.nodes.readBlob(c.ctx, name)
-	if err == nil {
-		err = verify(name, b)
-	}
-	if err == nil && name.Type() == cid.DagCBOR {
-		return c.chunks(name, b, size)
-	}
-	if err == nil && uint64(len(b)) != size {
-		err = fmt.Errorf("%w: %d bytes instead of %d", ErrCorrupt, len(b), size)
-	}
-	return c.found(ProblemBlob, name, err)
-}
-
-func (c *check) chunks(name cid.Cid, block []byte, size uint64) error {
-	l, err := codec.ParseChunkList(block)
-	if err == nil && l.Total != size {
-		err = fmt.Errorf("%w: a list of %d bytes instead of %d", ErrCorrupt, l.Total, size)
-	}
-	if err != nil {
-		return c.found(ProblemBlob, name, err)
-	}
-	for i, x := range l.Links {
-		if err := c.value(x, l.Lengths[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
