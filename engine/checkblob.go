@@ -23,17 +23,23 @@ func (c *check) blob(name cid.Cid, size uint64, f func() error) (right bool, err
 	if c.stats.Blobs++; c.stats.Blobs%64 == 0 {
 		c.tell()
 	}
-	if err := f(); err != nil {
-		if c.e.closed.Load() || c.ctx.Err() != nil {
-			return false, err
-		}
-		if c.seen.tell("blob", name.KeyString(), c.branch, string(c.from)) {
-			return false, nil
-		}
-		return false, c.found(ProblemBlob, name, err)
+	err, known := c.seen.badBlobs[h]
+	if !known {
+		err = f()
 	}
-	c.seen.blobs.add(h)
-	return true, nil
+	switch {
+	case err == nil:
+		c.seen.blobs.add(h)
+		return true, nil
+	case c.e.closed.Load() || c.ctx.Err() != nil:
+		return false, err
+	case !known && len(c.seen.badBlobs) < checkedDamaged:
+		c.seen.badBlobs[h] = err
+	}
+	if c.seen.tell("blob", name.KeyString(), c.branch, string(c.from)) {
+		return false, nil
+	}
+	return false, c.found(ProblemBlob, name, err)
 }
 
 // link checks the block that a caller's link names, if it is here and its hash

@@ -26,6 +26,8 @@ type checked struct {
 	blobs   *hashSet            // that are right, by the hash of name and size
 	shapes  *hashSet            // roots of trees whose cuts are right
 	told    map[string]struct{} // damage that was reported, with the branch
+
+	badBlobs map[codec.Hash]error // likewise by name and size
 }
 
 const (
@@ -38,7 +40,7 @@ func newChecked() checked {
 	return checked{
 		recent: make([]*checkedNode, checkedRecent), passed: newHashSet(1 << 17),
 		damaged: map[codec.Hash]*checkedNode{}, commits: newHashSet(1 << 16), blobs: newHashSet(1 << 16), shapes: newHashSet(1 << 12),
-		told: map[string]struct{}{},
+		told: map[string]struct{}{}, badBlobs: map[codec.Hash]error{},
 	}
 }
 
