@@ -31,6 +31,11 @@ type Salvaged struct {
 	Losses  uint64
 }
 
+// damaged is the ability of a store that was opened although it is damaged to tell
+// in what it may differ from the one that was acknowledged, beside blocks that
+// are missing; nil: in nothing.
+type damaged interface{ Damage() error }
+
 // metaSalvaged is where a commit that had to be made anew keeps the CID of the
 // one that it stands for.
 const metaSalvaged = "salvaged"
@@ -42,6 +47,11 @@ const metaSalvaged = "salvaged"
 // was staged is folded. An error means that it could not go on.
 func Salvage(ctx context.Context, src, dst *Engine, report func(Loss)) (Salvaged, error) {
 	s := &salvage{ctx: ctx, src: src, dst: dst, report: report, commits: map[cid.Cid]Commit{}}
+	if d, ok := src.store.(damaged); ok && d.Damage() != nil {
+		if err := s.lost(Loss{Err: d.Damage()}); err != nil {
+			return s.done, err
+		}
+	}
 	var refs []kv.Ref
 	for ref, err := range src.store.ListRefs(ctx, "") {
 		if err != nil {

@@ -59,6 +59,9 @@ func open(dir string, o Options) (_ *Store, err error) {
 	}
 	f := newFailure(o.Logger, o.OnEvent, d.path)
 	s, err := openLocked(d, o, f)
+	if o.Damaged && o.ReadOnly && !f.wedged() {
+		s, f, err = openDamaged(d, o, f, s, err)
+	}
 	switch {
 	case err == nil:
 		s.lock = lock
@@ -67,6 +70,23 @@ func open(dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	return nil, errors.Join(err, lock.Close())
+}
+
+// openDamaged returns a store that was opened as it is, if all of it can be read,
+// and otherwise what can be rescued of it.
+func openDamaged(d directory, o Options, f *failure, s *Store, err error) (*Store, *failure, error) {
+	if err == nil {
+		if err = s.readable(); err == nil || f.wedged() {
+			return s, f, err
+		}
+		s.lock = io.NopCloser(nil) // which goes to the other one
+		if e := s.Close(); e != nil && !errors.Is(e, kv.ErrFailed) {
+			return nil, f, errors.Join(err, e)
+		}
+	}
+	f = newFailure(o.Logger, o.OnEvent, d.path)
+	s, err = rescueStore(d, o, f, err)
+	return s, f, err
 }
 
 // realPath is the one path of a directory, however it was spelled: locks are
@@ -132,10 +152,6 @@ func openData(d directory, o Options, cache *pebble.Cache, f *failure, h *head) 
 		}
 		return h.compare(st)
 	})
-	if err != nil && o.ReadOnly && o.Damaged && !f.wedged() {
-		f.log.Warn("opened although it is damaged", "error", err)
-		err = nil
-	}
 	if err != nil || !o.ReadOnly {
 		err = errors.Join(err, f.await(db.Close))
 	}
@@ -176,8 +192,8 @@ func openPebble(dir string, o *Options, cache *pebble.Cache, f *failure) (*pebbl
 	if err == nil {
 		return opened, nil
 	}
-	if errors.Is(err, pebble.ErrDBDoesNotExist) {
-		err = fmt.Errorf("%w: %w", kv.ErrCorrupt, err) // because HEAD is there
+	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", kv.ErrCorrupt, err) // because HEAD is there, or what leads to a file
 	}
 	return nil, err
 }

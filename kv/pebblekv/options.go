@@ -31,9 +31,11 @@ type Options struct {
 	// kv.ErrReadOnly.
 	ReadOnly bool
 
-	// Damaged opens a store whose records contradict each other, or which was
-	// rolled back, for reading what is left of it; it needs ReadOnly. What the
-	// store has to say of that goes to Logger.
+	// Damaged opens a store for reading what is left of it, whatever of it is
+	// damaged; it needs ReadOnly. One that does not open, or cannot be read to its end,
+	// is read file by file, without Pebble's manifest and indexes, into a copy in the
+	// directory for temporary files, which is as large as what is readable and is
+	// removed by Close. What it may differ in Store.Damage tells.
 	Damaged bool
 
 	// MustExist answers kv.ErrNoStore rather than creating a store.

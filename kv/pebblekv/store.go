@@ -46,6 +46,9 @@ type Store struct {
 	ahead  ahead
 
 	collecting atomic.Pointer[collection] // nil: none is under way
+
+	damage error        // of a store that was rescued: see Damage
+	clean  func() error // removes what it was rescued to; nil: it lies where it was
 }
 
 var (
@@ -142,6 +145,9 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.head.close())
 		s.cache.Unref()
 		err = errors.Join(err, s.lock.Close())
+		if s.clean != nil {
+			err = errors.Join(err, s.clean())
+		}
 	}
 	if err != nil {
 		return s.describe("close", err)
