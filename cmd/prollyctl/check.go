@@ -21,7 +21,7 @@ func newCheck(a *app) *cobra.Command {
 		Short: "Verify everything in the store",
 		Long: `check reads all that branches and tags reach, and verifies every hash, every
 node's form and place, the shape of every tree, and the store's own records. It
-changes nothing. It prints what it finds wrong; the exit status is 1 when that
+changes nothing. On a terminal it shows how far it is. It prints what it finds wrong; the exit status is 1 when that
 is anything, and 2 when it could not go on.`,
 		Example: `  prollyctl check
   prollyctl check -o jsonl`,
@@ -60,7 +60,13 @@ type checkInfo struct {
 func (a *app) check(ctx context.Context) error {
 	r := checkReport{a: a, problems: []problemInfo{}}
 	err := a.reading(ctx, func(s *session) error {
-		return s.e.Check(ctx, func(p engine.Problem) { r.add(newProblemInfo(p)) })
+		p := s.checkProgress()
+		defer p.end()
+		_, err := s.e.CheckWith(ctx, engine.CheckOptions{
+			Report:   func(p engine.Problem) { r.add(newProblemInfo(p)) },
+			Progress: p.checked,
+		})
+		return err
 	})
 	if errors.Is(err, engine.ErrCorrupt) || errors.Is(err, kv.ErrCorrupt) || errors.Is(err, engine.ErrRollback) {
 		// So bad that the store does not open, or the check cannot go on.

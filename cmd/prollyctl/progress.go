@@ -9,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/go-ds-prolly/go-ds-prolly/cmd/prollyctl/internal/plain"
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/car"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -42,6 +43,32 @@ func (a *app) progress(file string, length int64) *progress {
 		progressbar.OptionSetDescription(plain.String(file)),
 	)
 	return &progress{bar: bar, file: plain.String(file), began: time.Now()}
+}
+
+// checkProgress begins to show a check, whose end is not known beforehand; nil
+// when stderr is no terminal.
+func (a *app) checkProgress() *progress {
+	p := a.progress("check", -1)
+	if p != nil {
+		p.checked(engine.CheckStats{})
+	}
+	return p
+}
+
+// checked tells how far a check is.
+func (p *progress) checked(s engine.CheckStats) {
+	if p == nil {
+		return
+	}
+	what := fmt.Sprintf("check: %s nodes, %s other blocks, %s commits", count(s.Nodes), count(s.Blobs), count(s.Commits))
+	if s.Problems > 0 {
+		what += ", " + many(s.Problems, "problem", "problems")
+	}
+	if s.Store {
+		what += "; the store's own records"
+	}
+	p.bar.Describe(what)
+	_ = p.bar.Set64(int64(s.NodeBytes)) // a bar that cannot be drawn is no reason to stop
 }
 
 // reader counts what is read from r.

@@ -22,8 +22,10 @@ func newSalvage(a *app) *cobra.Command {
 		Long: `salvage makes a new store in DIR, which must be empty or missing, of everything
 that can still be read in the store, also when that does not open any more
 otherwise. What is undamaged keeps its CIDs; commits whose trees or parents are
-damaged are made anew with what is left. It prints what was lost; the exit
-status is 1 when that is anything. The damaged store is not changed.`,
+damaged are made anew with what is left. When Pebble's own files are damaged the
+store is read file by file, into a copy in the directory for temporary files,
+which TMPDIR names and which needs as much room. It prints what was lost; the
+exit status is 1 when that is anything. The damaged store is not changed.`,
 		Example: `  prollyctl --store broken salvage rescued
   prollyctl --store broken salvage rescued -o jsonl`,
 		Args: wantArgs(1, 1),
@@ -46,7 +48,10 @@ func newLossInfo(l engine.Loss) lossInfo {
 }
 
 func (l lossInfo) write(w io.Writer) {
-	fmt.Fprintf(w, "lost in %s", plain.String(l.Ref))
+	fmt.Fprint(w, "lost")
+	if l.Ref != "" {
+		fmt.Fprintf(w, " in %s", plain.String(l.Ref))
+	}
 	if l.Commit.Defined() {
 		fmt.Fprintf(w, " at %v", l.Commit)
 	}

@@ -146,6 +146,13 @@ func TestProgress(t *testing.T) {
 	if !strings.Contains(bar, "stdin") {
 		t.Errorf("%q", bar)
 	}
+	out, bar = c.onTerminal(nil, "check")
+	if !strings.Contains(bar, "check: ") || !strings.Contains(bar, " nodes") || out != "no problem found\r\n" {
+		t.Errorf("%q %q", out, bar)
+	}
+	if r := c.run("check"); r.stderr != "" || r.status != exitOK {
+		t.Errorf("C4 violated: %q", r.stderr)
+	}
 	if r := c.run("load", "data.txt"); r.stderr != "" || r.status != exitOK {
 		t.Errorf("C4 violated: %q", r.stderr)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -192,8 +193,11 @@ func openPebble(dir string, o *Options, cache *pebble.Cache, f *failure) (*pebbl
 	if err == nil {
 		return opened, nil
 	}
-	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("%w: %w", kv.ErrCorrupt, err) // because HEAD is there, or what leads to a file
+	switch {
+	case errors.Is(err, pebble.ErrDBDoesNotExist), // because HEAD is there
+		errors.Is(err, os.ErrNotExist),             // because something leads to a file
+		strings.Contains(err.Error(), "from file"): // options that are none of ours
+		err = fmt.Errorf("%w: %w", kv.ErrCorrupt, err)
 	}
 	return nil, err
 }

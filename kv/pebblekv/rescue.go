@@ -130,15 +130,15 @@ func scratchDir(fs vfs.FS, path string) (dir string, clean func() error, err err
 // nothing.
 func (s *Store) Damage() error { return s.damage }
 
-// readable answers an error unless all of the store can be read.
+// readable answers an error unless all of the store can be read, and is there.
 func (s *Store) readable() error {
-	c := s.cursor(s.db, []byte{0}, []byte{0xff})
-	for c.next(background) {
-		if _, ok := c.value(); !ok {
-			break
+	var first error
+	err := s.CheckStore(background, func(err error) {
+		if first == nil {
+			first = err
 		}
-	}
-	if err := c.close(); err != nil {
+	})
+	if err = errors.Join(err, first); err != nil {
 		return err
 	}
 	r := &rescue{fs: s.dir.fs, from: s.dir.data()}
