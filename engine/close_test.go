@@ -61,6 +61,7 @@ func engineCalls(e *Engine) calls {
 			return errorOf(e.Prove(ctx, "main", codec.Question{Ask: codec.AskKeys, Keys: [][]byte{[]byte("k")}}))
 		},
 		"Check":        func() error { return e.Check(ctx, none) },
+		"CheckWith":    func() error { _, err := e.CheckWith(ctx, CheckOptions{}); return err },
 		"GC":           func() error { return errorOf(e.GC(ctx, GCOptions{})) },
 		"Stats":        nil,
 		"RenameBranch": func() error { return errorOf(e.RenameBranch(ctx, "main", "new")) },
