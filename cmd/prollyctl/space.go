@@ -38,7 +38,7 @@ func newSpace(a *app) *cobra.Command {
 	}
 	c.PersistentFlags().StringVar(&a.space, "space", "", "DID of the space, when the store has several")
 	c.AddCommand(newSpaceCreate(a), newSpaceInfo(a), newSpaceLs(a), newSpaceGet(a), newSpacePut(a), newSpaceBlob(a),
-		newSpaceQueue(a), newSpaceInvoke(a), newSpaceSync(a), newSpaceLogin(a), newSpaceDelegations(a), newSpaceServe(a))
+		newSpaceQueue(a), newSpaceInvoke(a), newSpaceSync(a), newSpaceLogin(a), newSpaceDelegations(a), newSpaceAuthorize(a), newSpaceServe(a))
 	return c
 }
 

@@ -102,12 +102,12 @@ func (s *spaceServer) key() string {
 }
 
 // TestSpaceJavaScript: requirements 4 to 6, 14 to 16 and 21 with the clients that
-// others published.
+// others published, an attestor of the service's among them.
 func TestSpaceJavaScript(t *testing.T) {
 	javascript.Node(t, jsDir)
 	c := newCLI(t)
 	s := c.serveSpaces("127.0.0.1:0", "--capacity", "1000000")
-	out, err := node(t, "MAIL_DIR="+filepath.Join(c.dir, "mail"), "suite", s.url, s.did, s.key())
+	out, err := node(t, "MAIL_DIR="+filepath.Join(c.dir, "mail"), "suite", s.url, s.did, s.key(), filepath.Join(c.dir, "service.key"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

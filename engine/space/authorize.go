@@ -57,56 +57,59 @@ func (s *Service) ucanAuthorize(ctx context.Context, j *job) (*outcome, error) {
 }
 
 // AskAuthorization has the service validate a delegation to the agent once, and
-// keeps its authorization in the space: from then on, Proofs leaves the chain of
-// the delegation out.
-func (s *Space) AskAuthorization(ctx context.Context, c *Client, proof cid.Cid) error {
+// keeps its authorization, which it names, in the space: from then on, Proofs
+// leaves the chain of the delegation out where that is smaller.
+func (s *Space) AskAuthorization(ctx context.Context, c *Client, proof cid.Cid) (authorization cid.Cid, err error) {
 	chain, err := auth.Load(ctx, proof, authSource(s.e.ReadBlock), auth.Limits{})
 	if err != nil {
-		return fmt.Errorf("space: authorization: %w", err)
+		return cid.Undef, fmt.Errorf("space: authorization of %v: %w", proof, err)
 	}
 	nb, err := qp.BuildMap(basicnode.Prototype.Any, 1, func(m datamodel.MapAssembler) { qp.MapEntry(m, "proof", qp.Link(linkOf(proof))) })
 	if err != nil {
-		return err
+		return cid.Undef, err
 	}
 	me := c.Agent.DID()
 	inv, err := auth.Delegate(c.Agent, c.Service.DID, []auth.Capability{{Can: auth.AuthorizeAbility, With: me.String(), Nb: nb}},
 		auth.Terms{Expires: auth.Seconds(time.Now().Add(time.Minute).Unix()), Nonce: rand.Text(), Proofs: []delegation.Proof{delegation.FromDelegation(chain.Delegation())}})
 	if err != nil {
-		return err
+		return cid.Undef, err
 	}
 	a, err := c.Invoke(ctx, inv)
 	if err != nil {
-		return err
+		return cid.Undef, err
 	}
 	if name := a.Receipt.ErrorName(); name != "" {
-		return fmt.Errorf("space: authorization of %v: %s: %s", proof, name, a.Receipt.ErrorMessage())
+		return cid.Undef, fmt.Errorf("space: authorization of %v: %s: %s", proof, name, a.Receipt.ErrorMessage())
 	}
 	ok, bad := accesscap.ClaimOkReader.Read(a.Receipt.Ok())
 	if bad != nil {
-		return fmt.Errorf("%w: authorization: %s", ErrMalformed, bad.Error())
+		return cid.Undef, fmt.Errorf("%w: authorization: %s", ErrMalformed, bad.Error())
 	}
 	for _, archived := range ok.Delegations.Values {
-		if err := s.keepAuthorization(ctx, archived, me, proof); err != nil {
-			return err
+		if authorization, err = s.keepAuthorization(ctx, archived, me, proof); err != nil {
+			return cid.Undef, err
 		}
 	}
-	return nil
+	if !authorization.Defined() {
+		return cid.Undef, fmt.Errorf("%w: no authorization came", ErrService)
+	}
+	return authorization, nil
 }
 
 // keepAuthorization reads what a service says to be an authorization. Whether it
 // is good for anything is for the service to say again; here it must be about the
 // proof.
-func (s *Space) keepAuthorization(ctx context.Context, archived []byte, agent did.DID, proof cid.Cid) error {
+func (s *Space) keepAuthorization(ctx context.Context, archived []byte, agent did.DID, proof cid.Cid) (cid.Cid, error) {
 	car, err := readCAR(bytes.NewReader(archived), maxAnswer, maxProofs)
 	if err != nil {
-		return err
+		return cid.Undef, err
 	}
 	given, err := auth.Load(ctx, car.root, auth.Blocks(car.byName), auth.Limits{})
 	if err != nil {
-		return fmt.Errorf("space: authorization: %w", err)
+		return cid.Undef, fmt.Errorf("space: authorization: %w", err)
 	}
 	if given.Audience() != agent || auth.AuthorizedProof(given.Capabilities()[0]) != proof {
-		return fmt.Errorf("%w: an authorization of something else", ErrMalformed)
+		return cid.Undef, fmt.Errorf("%w: an authorization of something else", ErrMalformed)
 	}
-	return s.Keep(ctx, given.Delegation())
+	return car.root, s.Keep(ctx, given.Delegation())
 }

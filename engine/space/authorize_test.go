@@ -111,11 +111,15 @@ func TestAuthorizeProof(t *testing.T) {
 		return n
 	}
 	full := size()
-	w.must(replica.AskAuthorization(w.ctx, agent.c, mustCID(d.Link())))
+	given, err := replica.AskAuthorization(w.ctx, agent.c, mustCID(d.Link()))
+	w.must(err)
+	if _, kept, err := replica.link(w.ctx, cidKey(PrefixDelegation, given)); err != nil || !kept {
+		t.Errorf("the authorization %v is not kept: %v", given, err)
+	}
 	if short := size(); short >= full {
 		t.Errorf("%d bytes of proofs with an authorization, %d without", short, full)
 	}
-	if err := replica.AskAuthorization(w.ctx, owner.c, mustCID(d.Link())); err == nil {
+	if _, err := replica.AskAuthorization(w.ctx, owner.c, mustCID(d.Link())); err == nil {
 		t.Error("authorized for somebody else")
 	}
 }

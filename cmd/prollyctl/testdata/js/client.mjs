@@ -1,6 +1,6 @@
 // What the published packages do with a service: run by spacejs_test.go.
 //
-//   node client.mjs suite URL DID DIDKEY     every check, one line each
+//   node client.mjs suite URL DID DIDKEY FILE    every check, one line each; FILE: the service's key
 //   node client.mjs make DIR KEY DID N       N invocations, each a CAR in DIR
 //   node client.mjs verify URL DID DIDKEY CID…   receipts of invocations
 import { connect } from '@ucanto/client'
@@ -43,7 +43,7 @@ const blobOf = async (text) => {
   return { digest: digest.bytes, size: bytesOf(text).length }
 }
 
-async function suite(url, did, key) {
+async function suite(url, did, key, keyFile) {
   const service = DID.parse(did)
   const verifier = ed25519.Verifier.parse(key).withDID(did)
   const connection = open(url, did)
@@ -202,6 +202,28 @@ async function suite(url, did, key) {
     const inv = await list(alice, { proofs: [session, attestation] }).delegate()
     const ok = await verified((await connection.execute(inv))[0])
     if (ok.out.error) throw new Error(JSON.stringify(ok.out.error))
+  })
+  await check('an attestor to whom the service delegated ucan/attest', async () => {
+    const owner = ed25519.parse((await fs.readFile(keyFile, 'utf8')).trim()).withDID(did)
+    const attestor = await ed25519.generate()
+    const stranger = await ed25519.generate()
+    const account = Absentee.from({ id: 'did:mailto:web.mail:carol' })
+    const top = await delegate({ issuer: space, audience: account, capabilities: [{ can: '*', with: space.did() }], expiration: Infinity })
+    const proof = await delegate({ issuer: account, audience: bob, capabilities: [{ can: '*', with: space.did() }], proofs: [top], expiration: Infinity })
+    const attest = (issuer, to, proofs) =>
+      UCANCaps.attest.delegate({ issuer, audience: to, with: did, nb: { proof: proof.cid }, expiration: now() + 600, nonce: `${Math.random()}`, proofs })
+    const may = await delegate({ issuer: owner, audience: attestor, capabilities: [{ can: 'ucan/attest', with: did }], expiration: now() + 600 })
+    const expired = await delegate({ issuer: owner, audience: attestor, capabilities: [{ can: 'ucan/attest', with: did }], expiration: now() - 60 })
+    const believed = async (attestation) => {
+      const r = await verified((await connection.execute(await list(bob, { proofs: [proof, attestation] }).delegate()))[0])
+      return r.out.error?.name ?? 'ok'
+    }
+    equal(await believed(await attest(attestor, bob, [may])), 'ok', 'a delegated attestor')
+    equal(await believed(await attest(attestor, bob, [])), 'Unauthorized', 'without the delegation')
+    equal(await believed(await attest(attestor, bob, [expired])), 'Unauthorized', 'with one that has expired')
+    equal(await believed(await attest(stranger, bob, [may])), 'Unauthorized', 'with one to somebody else')
+    equal(await believed(await attest(attestor, alice, [may])), 'Unauthorized', 'an attestation to somebody else')
+    equal(await believed(await attest(owner, bob, [])), 'ok', 'the service itself')
   })
   await check('wrong type and malformed bodies', async () => {
     const post = (body, type) => fetch(url, { method: 'POST', body, headers: { 'content-type': type } })
