@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -65,7 +67,7 @@ func (p *preparation) addOwn(ctx context.Context, root rootID, w *ownWrites) err
 				return err
 			}
 		}
-		o, err := p.op(ctx, &e)
+		o, err := p.op(ctx, &e, cid.Undef)
 		if err != nil {
 			return err
 		}

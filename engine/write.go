@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -117,8 +119,10 @@ func (p *preparation) add(ctx context.Context, root rootID, edits []prolly.Edit)
 	if p.ops == nil {
 		p.ops = make([]op, 0, len(edits))
 	}
+	ahead := beginHashAhead(edits)
+	defer ahead.close()
 	for i := range edits {
-		o, err := p.op(ctx, &edits[i])
+		o, err := p.op(ctx, &edits[i], ahead.name(i))
 		if err != nil {
 			return err
 		}
@@ -128,7 +132,9 @@ func (p *preparation) add(ctx context.Context, root rootID, edits []prolly.Edit)
 	return nil
 }
 
-func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
+// op turns one edit into an op. name is that of its value, out of line, if it is
+// known already.
+func (p *preparation) op(ctx context.Context, e *prolly.Edit, name cid.Cid) (op, error) {
 	if err := prolly.CheckEdit(*e); err != nil {
 		return op{}, err
 	}
@@ -142,7 +148,7 @@ func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
 			p.w = p.e.newWriter()
 		}
 		var err error
-		if v, err = prolly.StoreValue(ctx, p.w, e.Key, v.Bytes); err != nil {
+		if v, err = p.store(ctx, e, name); err != nil {
 			return op{}, err
 		}
 	} else if v.Kind() != codec.Inline {
@@ -151,6 +157,15 @@ func (p *preparation) op(ctx context.Context, e *prolly.Edit) (op, error) {
 		}
 	}
 	return opOf(e.Key, v), nil
+}
+
+// store puts an edit's value out of line.
+func (p *preparation) store(ctx context.Context, e *prolly.Edit, name cid.Cid) (prolly.Value, error) {
+	v := e.Value.Bytes
+	if !name.Defined() {
+		return prolly.StoreValue(ctx, p.w, e.Key, v)
+	}
+	return prolly.OutOfLine(name, uint64(len(v))), p.w.WriteBlob(ctx, name, v)
 }
 
 // haveBlock makes sure that an out-of-line value which is used again is still
