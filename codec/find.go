@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
-	"runtime"
 )
 
 // Find returns the least i with key(i) >= key, which is Len() when there is
@@ -20,9 +19,7 @@ func (n *Node) Find(key []byte) (i int, found bool) {
 		return int(n.n), false
 	}
 	key = key[n.prefixEnd-n.prefix:]
-	near := n.block[n.keyEnds:] // on its way from memory while the heads are looked at
 	lo, hi := n.narrow(key)
-	runtime.KeepAlive(near[0])
 	if hi-lo > 2 {
 		lo, hi = n.halve(key, lo, hi)
 	}
@@ -59,7 +56,7 @@ func (n *Node) halve(key []byte, lo, hi int) (int, int) {
 func (n *Node) findSuffix(key []byte, lo, hi int) (int, bool) {
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
-		from, to := ends(n.block, n.keyEnds, n.keys, mid)
+		from, to := n.suffixAt(mid)
 		switch c := bytes.Compare(n.block[from:to], key); {
 		case c < 0:
 			lo = mid + 1

@@ -6,9 +6,14 @@ import "encoding/binary"
 // than strewn over the block: the beginnings of the prefix and of the suffixes,
 // filled up with zeros, as numbers that order as they do. Where there are more
 // suffixes than room, every second has its place, or every third, and so on.
+//
+// Where there is room for all, the tables of the block are here too: then a search
+// knows where key and value lie without having waited for the block.
 type heads struct {
 	prefix   [2]uint64
 	suffixes [maxHeads]uint32
+	keyEnds  [maxHeads]uint16
+	valEnds  [maxHeads]uint16 // of a leaf
 }
 
 const (
@@ -32,6 +37,8 @@ func (n *Node) takeHeads(keys []byte) {
 	step, at := 1, 0
 	if int(n.n) > maxHeads {
 		step = n.headStep()
+	} else {
+		takeEnds(&n.heads.keyEnds, table)
 	}
 	for j, i := 0, 0; i < int(n.n); j, i = j+1, i+step {
 		if i > 0 {
@@ -39,6 +46,13 @@ func (n *Node) takeHeads(keys []byte) {
 		}
 		to := int(binary.LittleEndian.Uint16(table[2*i:]))
 		n.heads.suffixes[j] = shortHead(keys[at:to])
+	}
+}
+
+// takeEnds copies a table of the block that has room.
+func takeEnds(dst *[maxHeads]uint16, table []byte) {
+	for i := 0; i < len(table); i += 2 {
+		dst[i/2] = binary.LittleEndian.Uint16(table[i:])
 	}
 }
 

@@ -54,13 +54,13 @@ func (n *Node) Prefix() []byte { return n.block[n.prefix:n.prefixEnd:n.prefixEnd
 
 // Suffix is what follows the prefix in the i-th key.
 func (n *Node) Suffix(i int) []byte {
-	from, to := ends(n.block, n.keyEnds, n.keys, i)
+	from, to := n.suffixAt(i)
 	return n.block[from:to:to]
 }
 
 // KeyLen is the length of the i-th key.
 func (n *Node) KeyLen(i int) int {
-	from, to := ends(n.block, n.keyEnds, n.keys, i)
+	from, to := n.suffixAt(i)
 	return int(n.prefixEnd-n.prefix) + to - from
 }
 
@@ -69,6 +69,30 @@ func (n *Node) KeyLen(i int) int {
 func (n *Node) AppendKey(dst []byte, i int) []byte {
 	suffix := n.Suffix(i)
 	return append(append(dst, n.Prefix()...), suffix...)
+}
+
+// suffixAt is where the i-th suffix begins and ends in the block.
+func (n *Node) suffixAt(i int) (from, to int) {
+	if n.n > maxHeads {
+		return ends(n.block, n.keyEnds, n.keys, i)
+	}
+	return nearEnds(&n.heads.keyEnds, n.keys, i)
+}
+
+// valueAt is where what a leaf holds of its i-th value begins and ends in the block.
+func (n *Node) valueAt(i int) (from, to int) {
+	if n.n > maxHeads {
+		return ends(n.block, n.valEnds, n.vals, i)
+	}
+	return nearEnds(&n.heads.valEnds, n.vals, i)
+}
+
+// nearEnds is ends for a table that the view has at hand.
+func nearEnds(table *[maxHeads]uint16, data uint16, i int) (from, to int) {
+	if i > 0 {
+		from = int(table[i-1])
+	}
+	return int(data) + from, int(data) + int(table[i])
 }
 
 // ends looks up in a table of u16 where the i-th part of data begins and ends
@@ -95,14 +119,14 @@ func (n *Node) HasOutOfLine() bool { return n.table != 0 && n.level == 0 }
 
 // Inline is the i-th value of a leaf, when it is Inline.
 func (n *Node) Inline(i int) []byte {
-	from, to := ends(n.block, n.valEnds, n.vals, i)
+	from, to := n.valueAt(i)
 	return n.block[from:to:to]
 }
 
 // Size is the length of the i-th value of a leaf in bytes, wherever they
 // stand. A link counts as the length of its CID.
 func (n *Node) Size(i int) uint64 {
-	from, to := ends(n.block, n.valEnds, n.vals, i)
+	from, to := n.valueAt(i)
 	switch n.Kind(i) {
 	case Blob:
 		v, _ := uvarint(n.block[from:to], 7)

@@ -4,7 +4,7 @@ package codec
 // the same length: both the old and the new value are Inline. What results is the
 // node that AppendLeaf would make, for nothing else depends on a value's bytes.
 func (n *Node) SetInline(block []byte, i int, value []byte) {
-	from, to := ends(n.block, n.valEnds, n.vals, i)
+	from, to := n.valueAt(i)
 	copy(block[from:to], value)
 }
 

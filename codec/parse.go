@@ -142,9 +142,9 @@ func (n *Node) checkKeys(r *reader, end int) {
 		r.fail(int(n.keyEnds)+len(table)-2, "keyEnds", ErrTable)
 		return
 	}
-	n.checkPrefix(r, last)
 	n.bytes = uint64(int(n.n)*prefix + len(keys))
 	n.takeHeads(keys)
+	n.checkPrefix(r, last)
 }
 
 // checkPrefix checks that no longer prefix would do. Keys ascend, so what the
@@ -194,6 +194,9 @@ func (n *Node) parseValues(r *reader) {
 		return
 	}
 	n.weight = uint16(weight) // what the values add is less than the block
+	if n.n <= maxHeads {
+		takeEnds(&n.heads.valEnds, r.block[table:tableEnd])
+	}
 	v := valueCheck{reader: r, node: n, vals: r.block[vals:valsEnd]}
 	v.check()
 	if n.weight > MaxWeight {
