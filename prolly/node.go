@@ -121,8 +121,13 @@ func errLevel(a Addr, n *Node, level int) error {
 
 // loadChild is loadLevel for child i of an inner node.
 func loadChild(ctx context.Context, ns NodeStore, parent *Node, i int) (*Node, error) {
-	l, ok := ns.(ChildLoader)
-	if !ok {
+	l, _ := ns.(ChildLoader)
+	return loadChildBy(ctx, ns, l, parent, i)
+}
+
+// loadChildBy is loadChild for a store whose ability, nil for none, is known.
+func loadChildBy(ctx context.Context, ns NodeStore, l ChildLoader, parent *Node, i int) (*Node, error) {
+	if l == nil {
 		return loadLevel(ctx, ns, parent.Addr(i), parent.Level()-1)
 	}
 	n, err := l.LoadChild(ctx, parent, i)

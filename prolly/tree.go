@@ -94,8 +94,9 @@ func (t Tree) find(ctx context.Context, key []byte) (*Node, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	l, _ := t.ns.(ChildLoader)
 	for n.Level() > 0 {
-		if n, err = loadChild(ctx, t.ns, n, n.childFor(key)); err != nil {
+		if n, err = loadChildBy(ctx, t.ns, l, n, n.childFor(key)); err != nil {
 			return nil, 0, err
 		}
 	}
