@@ -58,6 +58,10 @@ type Client struct {
 	Service Identity
 	Agent   principal.Signer
 	HTTP    *http.Client // http.DefaultClient when nil
+
+	// RequestBytes bounds a request of Space.Sync, about; a larger difference goes
+	// in several. 64 MiB, which is the most, when 0.
+	RequestBytes int64
 }
 
 // Identify asks a service who it is. A client that has known it before compares:
@@ -108,6 +112,12 @@ func (c *Client) send(req *http.Request, limit int64) ([]byte, error) {
 	}
 	if int64(len(b)) > limit {
 		return nil, fmt.Errorf("%w: answer of more than %d bytes", ErrTooLarge, limit)
+	}
+	if res.StatusCode == http.StatusUnprocessableEntity {
+		return nil, fmt.Errorf("%w: %.300s", ErrTooLarge, bytes.TrimSpace(b))
+	}
+	if res.StatusCode == http.StatusRequestEntityTooLarge {
+		return nil, fmt.Errorf("%w: %w: %.300s", ErrTooLarge, errPart, bytes.TrimSpace(b))
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: %s: %.300s", ErrService, res.Status, bytes.TrimSpace(b))

@@ -35,40 +35,73 @@ type Refusal struct {
 // Sync brings the replica and the service together. Whatever the service sends
 // is verified to lead to the root that it announces before anything of it is
 // seen. A write that is made meanwhile stays, and travels with the next sync.
+//
+// A difference that is too large for one request goes in several, by key, each a
+// sync of its own: what was sent before one that fails stands on both sides.
+// ErrTooLarge when a single entry, or the answer, is more than the service takes
+// or gives.
 func (s *Space) Sync(ctx context.Context, c *Client) (*Report, error) {
+	var all Report
+	for part := c.part(); ; {
+		r, more, err := s.syncPart(ctx, c, part)
+		if errors.Is(err, errPart) && part > minPart {
+			part /= 4 // the service takes less than others
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("space: sync: %w", err)
+		}
+		all.add(r)
+		if !more {
+			return &all, nil
+		}
+	}
+}
+
+// add adds what came of another part.
+func (r *Report) add(p *Report) {
+	r.Root, r.Sent, r.Received, r.Ran = p.Root, r.Sent+p.Sent, r.Received+p.Received, r.Ran+p.Ran
+	r.Bytes, r.Trips = r.Bytes+p.Bytes, r.Trips+p.Trips
+	r.Refused, r.Conflicts = append(r.Refused, p.Refused...), append(r.Conflicts, p.Conflicts...)
+}
+
+// syncPart is a sync of so many bytes of the difference, about, or of all of it.
+func (s *Space) syncPart(ctx context.Context, c *Client, part int) (r *Report, more bool, err error) {
 	tracking, err := s.e.Branch(ctx, trackingName(s.id, c.Service.DID))
 	if err != nil {
-		return nil, fmt.Errorf("space: sync: %w", err)
+		return nil, false, err
 	}
 	base, err := tracking.Snapshot(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("space: sync: %w", err)
+		return nil, false, err
 	}
 	defer base.Close()
 	head, err := s.b.Snapshot(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("space: sync: %w", err)
+		return nil, false, err
 	}
 	defer head.Close()
-	p := &pull{s: s, c: c, tracking: tracking, base: base.Tree(), head: head.Tree()}
+	p := &pull{s: s, c: c, tracking: tracking, base: base.Tree(), replica: head.Tree(), part: part}
 	if err := p.exchange(ctx); err != nil {
-		return nil, fmt.Errorf("space: sync: %w", err)
+		return nil, false, err
 	}
-	if err := p.take(ctx); err != nil {
-		return nil, fmt.Errorf("space: sync: %w", err)
-	}
-	return &p.report, nil
+	return &p.report, p.more, p.take(ctx)
 }
 
 // pull is one sync under way.
 type pull struct {
-	s          *Space
-	c          *Client
-	tracking   *engine.Branch // the space as the service last had it
-	base, head prolly.Tree
+	s        *Space
+	c        *Client
+	tracking *engine.Branch // the space as the service last had it
+	base     prolly.Tree
+	replica  prolly.Tree
+	part     int // bytes of the difference, about
 
-	sent    []wireChange // from base to head
-	rebased bool         // or all of head
+	ns      prolly.NodeStore // of head
+	head    prolly.Tree      // what is synced: the replica, or a part of the way to it
+	more    bool             // a part
+	sent    []wireChange     // from base to head
+	rebased bool             // or all of head
 	ans     answer
 	blocks  *carBlocks
 	report  Report
@@ -77,7 +110,7 @@ type pull struct {
 // exchange asks until the service has all that it wants: everything when it does
 // not know the base, and blocks that it lacks, once.
 func (p *pull) exchange(ctx context.Context) error {
-	req := request{Space: p.s.id.String(), Head: p.head.Root()}
+	req := request{Space: p.s.id.String()}
 	if p.base.Len() > 0 {
 		root := p.base.Root()
 		req.Base = &root
@@ -85,14 +118,12 @@ func (p *pull) exchange(ctx context.Context) error {
 	var blocks []ipld.Block
 	from := p.base
 	for p.report.Trips = 1; p.report.Trips <= 3; p.report.Trips++ {
-		var err error
-		if req.Changes, err = diffChanges(ctx, p.s.e.Nodes(), from, p.head, maxRequest/2); err != nil {
-			return err
-		}
 		if blocks == nil {
-			if blocks, err = linkedBlocks(ctx, p.s.e.ReadBlock, req.Changes, nil, maxRequest/4); err != nil {
+			var err error
+			if req.Changes, blocks, err = p.portion(ctx, from); err != nil {
 				return err
 			}
+			req.Head = p.head.Root()
 		}
 		if err := p.post(ctx, &req, blocks); err != nil {
 			return err
@@ -163,7 +194,7 @@ func (p *pull) take(ctx context.Context) error {
 	now := p.head
 	if len(p.ans.Changes) > 0 {
 		var err error
-		if now, err = applied(ctx, p.s.e.Nodes(), p.head, p.ans.Changes); err != nil {
+		if now, err = applied(ctx, p.ns, p.head, p.ans.Changes); err != nil {
 			return err
 		}
 	}
@@ -208,6 +239,11 @@ func (p *pull) intoReplica(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if !same(sent, now) {
+				if now, err = p.notSent(ctx, c, now); err != nil {
+					return err
+				}
+			}
 			if same(sent, now) {
 				edits = append(edits, c.edit())
 			}
@@ -219,6 +255,24 @@ func (p *pull) intoReplica(ctx context.Context) error {
 	}
 	_, err = p.s.b.Commit(ctx, engine.CommitOptions{Message: "sync with " + p.c.Service.DID.String()})
 	return err
+}
+
+// notSent looks at an entry of the replica that is not what was sent. When it was to
+// go with a later part, both sides have changed it: the service's stays, as it would
+// have if all had gone at once, and what was sent is returned in its place. When it
+// was written since it is returned as it is.
+func (p *pull) notSent(ctx context.Context, c wireChange, now *prolly.Value) (*prolly.Value, error) {
+	if !p.more {
+		return now, nil
+	}
+	pending, err := valueAt(ctx, p.replica, c.Key)
+	if err != nil || !same(pending, now) {
+		return now, err
+	}
+	if e := c.edit(); e.Delete != (now == nil) || now != nil && !sameValue(*now, e.Value) {
+		p.report.Conflicts = append(p.report.Conflicts, c.Key)
+	}
+	return valueAt(ctx, p.head, c.Key)
 }
 
 // intoTracking makes the tracking branch what the service has.

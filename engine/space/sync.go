@@ -325,17 +325,21 @@ func (y *syncing) answer(ctx context.Context, theirs prolly.Tree, m *merged) (*a
 	y.ans.Root, y.ans.Entries = now.Root(), now.Len()
 	y.ans.Refused, y.ans.Conflicts = m.refused, m.conflicts
 	if y.ans.Changes, err = diffChanges(ctx, y.s.e.Nodes(), theirs, now, maxAnswer/2); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	blocks, err := linkedBlocks(ctx, y.s.e.ReadBlock, y.ans.Changes, y.car.byName, maxAnswer/2)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
+	}
 	y.s.n.syncs.Add(1)
-	return &y.ans, blocks, err
+	return &y.ans, blocks, nil
 }
 
 // linkedBlocks are the blocks that changes link to, but those that the other
 // side has, up to so many bytes.
 func linkedBlocks(ctx context.Context, read blockSource, changes []wireChange, has map[cid.Cid][]byte, size int) ([]ipld.Block, error) {
 	var out []ipld.Block
+	limit := size
 	for l := range links(changes, has) {
 		b, err := read(ctx, l)
 		if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrHash) {
@@ -345,7 +349,7 @@ func linkedBlocks(ctx context.Context, read blockSource, changes []wireChange, h
 			return nil, err
 		}
 		if size -= len(b); size < 0 {
-			return nil, fmt.Errorf("%w: linked blocks", ErrTooLarge)
+			return nil, fmt.Errorf("%w: more than %d bytes of linked blocks", ErrTooLarge, limit)
 		}
 		out = append(out, block.NewBlock(linkOf(l), b))
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	cid "github.com/ipfs/go-cid"
 	ipldprime "github.com/ipld/go-ipld-prime"
@@ -159,27 +160,49 @@ const (
 	maxAnswer  = 256 << 20
 )
 
-// diffChanges is the difference between two trees as it travels.
+// size is about what the change takes on the wire, in bytes.
+func (c wireChange) size() int {
+	n := len(c.Key) + 48
+	if c.To.Bytes != nil {
+		n += len(*c.To.Bytes)
+	}
+	return n
+}
+
+// wireDiff yields the difference between two trees as it travels.
+func wireDiff(ctx context.Context, ns prolly.NodeStore, from, to prolly.Tree) iter.Seq2[wireChange, error] {
+	return func(yield func(wireChange, error) bool) {
+		for c, err := range prolly.Diff(ctx, from, to, prolly.Range{}) {
+			var v wireValue
+			if err == nil {
+				v, err = toWire(ctx, ns, c.To)
+			}
+			if err != nil {
+				yield(wireChange{}, err)
+				return
+			}
+			if v.Link != nil {
+				l := *v.Link
+				v.Link = &l
+			}
+			if !yield(wireChange{Key: bytes.Clone(c.Key), To: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// diffChanges is the difference between two trees, of so many bytes at most.
 func diffChanges(ctx context.Context, ns prolly.NodeStore, from, to prolly.Tree, size int) ([]wireChange, error) {
 	var out []wireChange
-	for c, err := range prolly.Diff(ctx, from, to, prolly.Range{}) {
+	left := size
+	for c, err := range wireDiff(ctx, ns, from, to) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := toWire(ctx, ns, c.To)
-		if err != nil {
-			return nil, err
-		}
-		if v.Link != nil {
-			l := *v.Link
-			v.Link = &l
-		}
-		out = append(out, wireChange{Key: bytes.Clone(c.Key), To: v})
-		if v.Bytes != nil {
-			size -= len(*v.Bytes)
-		}
-		if size -= len(c.Key) + 48; size < 0 || len(out) > maxChanges {
-			return nil, fmt.Errorf("%w: difference of more than %d entries", ErrTooLarge, len(out))
+		out = append(out, c)
+		if left -= c.size(); left < 0 || len(out) > maxChanges {
+			return nil, fmt.Errorf("%w: a difference of more than %d bytes or %d entries", ErrTooLarge, size, maxChanges)
 		}
 	}
 	return out, nil
