@@ -87,6 +87,7 @@ func branchCalls(b *Branch) calls {
 		"Has":       func() error { return errorOf(b.Has(ctx, key)) },
 		"View":      func() error { return b.View(ctx, key, func([]byte) error { return nil }) },
 		"Lookup":    func() error { return errorOf(b.Lookup(ctx, key)) },
+		"Size":      func() error { return errorOf(b.Size(ctx, key)) },
 		"Open":      func() error { return errorOf(b.Open(ctx, key)) },
 		"Range":     func() error { return lastError(b.Range(ctx, prolly.Range{})) },
 		"Put":       func() error { return b.Put(ctx, key, nil) },
