@@ -34,10 +34,13 @@ func (f *failure) listener() *pebble.EventListener {
 // and for ever, while writers, Open and Close wait.
 const maxFlushes = 5
 
+// emptyTable is what Pebble says of a flush of nothing, which is no failure.
+const emptyTable = "pebble: empty table"
+
 // flushed counts flushes that fail in a row. The last one does not return, so
 // that there is no next.
 func (f *failure) flushed(err error) {
-	if err == nil {
+	if err == nil || err.Error() == emptyTable {
 		f.flushes = 0
 		return
 	}

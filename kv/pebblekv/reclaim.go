@@ -82,6 +82,12 @@ func (y *sweep) end() error {
 	if err := y.reclaim(); err != nil {
 		return err
 	}
+	// Staged records that were folded lie beside what deletes them.
+	for _, space := range [][2]byte{{logSpace, metaSpace + 1}, {refSpace, refSpace + 1}} {
+		if err := y.s.compact(y.ctx, []byte{space[0]}, []byte{space[1]}); err != nil {
+			return err
+		}
+	}
 	if y.blobs {
 		if err := y.s.compact(y.ctx, []byte{blobSpace}, []byte{blobSpace + 1}); err != nil {
 			return err
