@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"slices"
 )
 
 // bounds returns the keys that the range covers, [lo, hi), where an empty
@@ -64,6 +65,7 @@ type rangeWalk struct {
 	left   int // entries still wanted; negative: all
 	yield  func(Entry, error) bool
 	key    []byte // scratch; holds the leaf's prefix
+	entry  Entry  // the last one yielded
 }
 
 func (w *rangeWalk) forward(t Tree) error {
@@ -137,7 +139,13 @@ func (w *rangeWalk) step(more bool, err error) (bool, error) {
 
 // emit yields items i, i+step, … up to but without end; false when the
 // iteration is over.
+//
+// An entry is filled in where it stays, its bytes last: who copied it right after
+// would wait for what was just written.
 func (w *rangeWalk) emit(n *Node, i, end, step int) (bool, error) {
+	e := &w.entry
+	e.Value = Value{}
+	prefix := len(n.Prefix())
 	w.key = append(w.key[:0], n.Prefix()...)
 	plain := !n.HasOutOfLine()
 	for ; i != end && (step > 0) == (i < end); i += step {
@@ -145,18 +153,20 @@ func (w *rangeWalk) emit(n *Node, i, end, step int) (bool, error) {
 			return false, nil
 		}
 		w.left--
-		w.key = append(w.key[:len(n.Prefix())], n.Suffix(i)...)
-		var v Value
 		if plain {
-			v.Bytes = n.Inline(i)
-			v.Size = uint64(len(v.Bytes))
+			e.Value.Bytes = n.Inline(i)
+			e.Value.Size = uint64(len(e.Value.Bytes))
 		} else {
 			var err error
-			if v, err = nodeValue(n, i); err != nil {
+			if e.Value, err = nodeValue(n, i); err != nil {
 				return false, err
 			}
 		}
-		if !w.yield(Entry{w.key, v}, nil) {
+		suffix := n.Suffix(i)
+		w.key = slices.Grow(w.key[:prefix], len(suffix))
+		e.Key = w.key[:prefix+len(suffix)]
+		copy(e.Key[prefix:], suffix)
+		if !w.yield(*e, nil) {
 			return false, nil
 		}
 	}
