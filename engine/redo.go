@@ -8,8 +8,9 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
-// redoBytes is how much of the log is applied at once, in bytes.
-const redoBytes = 16 << 20
+// redoBytes is how much of the log is applied at once, in bytes. Each time may
+// write most of the tree.
+const redoBytes = 64 << 20
 
 // redo makes the nodes again that a branch's ref names and a crash may have
 // lost: it works the log into the durable trees, from commit to commit, and must
