@@ -72,3 +72,28 @@ func TestFoldIsDeferred(t *testing.T) {
 		}
 	}
 }
+
+// TestStagedLoadWritesOnce: entries staged in random order, of which folds in
+// the background would each write the whole tree, are written about once.
+func TestStagedLoadWritesOnce(t *testing.T) {
+	const n, batch = 20_000, 1_000
+	written := func(o *Options, bytes uint64) float64 {
+		e := startTest(t, memory(), o)
+		b := must(e.Branch(ctx, "main"))(t)
+		for i := range uint64(n / batch) {
+			var edits []prolly.Edit
+			for j := i * batch; j < (i+1)*batch; j++ {
+				edits = append(edits, prolly.Edit{Key: benchKey(nil, j), Value: prolly.Value{Bytes: benchValue}})
+			}
+			do(t, b.Apply(ctx, edits, NoSync))
+		}
+		must(b.Fold(ctx))(t)
+		return float64(e.Stats().NodeWriteBytes) / float64(bytes)
+	}
+	const size = n * (62 + 100)
+	once, often := written(&Options{StagingBytes: 512 << 10, MaxStagingBytes: 8 << 20}, size), written(&Options{StagingBytes: 512 << 10}, size)
+	t.Logf("bytes of nodes for each byte of entries: %.2f; where little may be staged %.2f", once, often)
+	if once > 1.2 || often < 1.5 {
+		t.Errorf("%.2f and %.2f times the entries", once, often)
+	}
+}
