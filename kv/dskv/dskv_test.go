@@ -29,7 +29,7 @@ func TestStore(t *testing.T) {
 	}
 	for name, newDatastore := range stores {
 		t.Run(name, func(t *testing.T) {
-			kvtest.Suite{NoHints: true, Lacks: []string{"Behind", "Spare"}}.Test(t, func(t *testing.T) kvtest.Opener {
+			kvtest.Suite{NoHints: true, Lacks: []string{"Behind", "Spare", "Collector"}}.Test(t, func(t *testing.T) kvtest.Opener {
 				d := newDatastore(t)
 				return func() (kv.Store, error) { return opened(dskv.New(bg, d)) }
 			})

@@ -60,6 +60,7 @@ func (s Suite) Test(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"ConcurrentUse", testConcurrentUse, nil},
 		{"CloseWhileBusy", testCloseWhileBusy, nil},
 		{"Sweep", testSweep, able[kv.Sweeper]},
+		{"Collector", testCollector, able[kv.Collector]},
 		{"Scan", testScan, able[kv.Scanner]},
 		{"Size", testSize, able[kv.Sizer]},
 		{"Check", testCheck, able[kv.Checker]},
