@@ -138,20 +138,7 @@ func (s *Store) readable() error {
 			first = err
 		}
 	})
-	if err = errors.Join(err, first); err != nil {
-		return err
-	}
-	r := &rescue{fs: s.dir.fs, from: s.dir.data()}
-	return r.eachFile(func(name string, file vfs.File) error {
-		if !isTable(name) {
-			return nil
-		}
-		t, err := openTable(file)
-		if err == nil {
-			err = errors.Join(s.guard(t.ValidateBlockChecksums), t.Close())
-		}
-		return err
-	})
+	return errors.Join(err, first)
 }
 
 // openTable opens a table, which closes the file when it is closed, and not
