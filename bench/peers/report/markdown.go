@@ -25,7 +25,7 @@ func Markdown(r *Run, plots string) ([]byte, error) {
 		"Command":    r.command(),
 		"CacheMiB":   r.CacheBytes >> 20,
 		"Entries":    thousands(fmt.Sprint(r.N)),
-		"Reps":       plural(r.Reps, "repetition"),
+		"Reps":       r.repetitions(),
 		"Took":       r.Took.Round(time.Second).String(),
 		"NotAsThen":  r.N != earlierN,
 		"Plots":      plots,
@@ -71,4 +71,14 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// repetitions says how many there were of each cell. Runs that were put together
+// may differ.
+func (r *Run) repetitions() string {
+	text := plural(r.Reps, "repetition")
+	if r.Parts > 1 {
+		text = "at most " + text
+	}
+	return text
 }
