@@ -92,7 +92,7 @@ type measured struct {
 
 func measure(t testing.TB, s *server, f func()) measured {
 	t.Helper()
-	s.CloseClientConnections() // whatever was buffered has been counted
+	s.CloseClientConnections() // each begins with a connection of its own
 	bytes, trips, began := s.wire.total(), s.requests.Load(), time.Now()
 	f()
 	took := time.Since(began)

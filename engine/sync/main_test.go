@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,6 +102,9 @@ func replica(t testing.TB, kind string) *engine.Engine {
 type wire struct {
 	net.Listener
 	in, out, conns atomic.Int64
+
+	mu  sync.Mutex
+	all []*countingConn
 }
 
 func (w *wire) Accept() (net.Conn, error) {
@@ -109,14 +113,28 @@ func (w *wire) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	w.conns.Add(1)
-	return &countingConn{c, w}, nil
+	counting := &countingConn{Conn: c, w: w}
+	w.mu.Lock()
+	w.all = append(w.all, counting)
+	w.mu.Unlock()
+	return counting, nil
 }
 
-func (w *wire) total() int64 { return w.in.Load() + w.out.Load() }
+// total counts all that the other side can have received.
+func (w *wire) total() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.all {
+		c.writing.Lock() // what is written is counted
+		c.writing.Unlock()
+	}
+	return w.in.Load() + w.out.Load()
+}
 
 type countingConn struct {
 	net.Conn
-	w *wire
+	w       *wire
+	writing sync.Mutex
 }
 
 func (c *countingConn) Read(b []byte) (int, error) {
@@ -126,6 +144,8 @@ func (c *countingConn) Read(b []byte) (int, error) {
 }
 
 func (c *countingConn) Write(b []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	n, err := c.Conn.Write(b)
 	c.w.out.Add(int64(n))
 	return n, err
