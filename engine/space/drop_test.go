@@ -178,22 +178,13 @@ func TestRemovedBytesCrashes(t *testing.T) {
 // located holds the bytes that are here to the allocations that say so.
 func (w *world) located(d *device, when string) {
 	w.t.Helper()
-	b, err := w.e.Lookup(w.ctx, BranchName(d.DID()))
-	w.must(err)
-	w.must(side(w.ctx, b, func(r *engine.Root) error {
-		for e, err := range r.Range(w.ctx, prolly.Range{Prefix: []byte(sideAlloc)}) {
-			w.must(err)
-			var a allocation
-			_, err := getJSON(w.ctx, r, string(e.Key), &a)
-			w.must(err)
-			digest, err := ParseDigest(strings.TrimPrefix(string(e.Key), sideAlloc))
-			w.must(err)
-			if a.Located && !w.blobs.Has(digest, a.Size) {
-				w.t.Errorf("%s: S5 violated: %s is located, its bytes are not here", when, e.Key)
-			}
+	w.allocations(d, func(key string, a allocation) {
+		digest, err := ParseDigest(strings.TrimPrefix(key, sideAlloc))
+		w.must(err)
+		if a.Located && !w.blobs.Has(digest, a.Size) {
+			w.t.Errorf("%s: S5 violated: %s is located, its bytes are not here", when, key)
 		}
-		return nil
-	}))
+	})
 }
 
 // TestHoldsOfOlderStore: a store without notes gets them before anything is removed

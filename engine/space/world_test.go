@@ -219,13 +219,9 @@ func (d *device) outcome(inv cid.Cid) *receipt.Receipt {
 	return r
 }
 
-// usage is what the service counts for the space, which must be the sum over
-// its allocations.
-func (w *world) usage(d *device) uint64 {
+// allocations calls f with what a space has allocated, by its keys.
+func (w *world) allocations(d *device, f func(key string, a allocation)) {
 	w.t.Helper()
-	n, err := w.svc.Usage(w.ctx, d.DID())
-	w.must(err)
-	var sum uint64
 	b, err := w.e.Branch(w.ctx, BranchName(d.DID()))
 	w.must(err)
 	w.must(side(w.ctx, b, func(r *engine.Root) error {
@@ -234,10 +230,20 @@ func (w *world) usage(d *device) uint64 {
 			var a allocation
 			_, err := getJSON(w.ctx, r, string(e.Key), &a)
 			w.must(err)
-			sum += a.Size
+			f(string(e.Key), a)
 		}
 		return nil
 	}))
+}
+
+// usage is what the service counts for the space, which must be the sum over
+// its allocations.
+func (w *world) usage(d *device) uint64 {
+	w.t.Helper()
+	n, err := w.svc.Usage(w.ctx, d.DID())
+	w.must(err)
+	var sum uint64
+	w.allocations(d, func(_ string, a allocation) { sum += a.Size })
 	if sum != n {
 		w.t.Errorf("usage %d, sum over allocations %d", n, sum)
 	}
