@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -115,13 +117,7 @@ func (r *reader) open(ctx context.Context, key []byte) (io.ReadSeekCloser, error
 
 // openOutOfLine opens a version that is not inline.
 func (r *reader) openOutOfLine(ctx context.Context, v version) (io.ReadSeekCloser, error) {
-	switch v.kind {
-	case opDelete:
-		return nil, ErrNotFound
-	case opLink:
-		return nil, prolly.ErrIsLink
-	}
-	size, c, err := splitBlob(v.data)
+	size, c, err := v.blob()
 	if err != nil {
 		return nil, err
 	}
@@ -129,17 +125,22 @@ func (r *reader) openOutOfLine(ctx context.Context, v version) (io.ReadSeekClose
 }
 
 func (r *reader) readOutOfLine(ctx context.Context, v version) ([]byte, error) {
-	switch v.kind {
-	case opDelete:
-		return nil, ErrNotFound
-	case opLink:
-		return nil, prolly.ErrIsLink
-	}
-	size, c, err := splitBlob(v.data)
+	size, c, err := v.blob()
 	if err != nil {
 		return nil, err
 	}
 	return prolly.ReadBlob(ctx, r.ns, c.Bytes(), size)
+}
+
+// blob names the blob of a version that is not inline.
+func (v version) blob() (size uint64, c cid.Cid, err error) {
+	switch v.kind {
+	case opDelete:
+		return 0, cid.Undef, ErrNotFound
+	case opLink:
+		return 0, cid.Undef, prolly.ErrIsLink
+	}
+	return splitBlob(v.data)
 }
 
 // inlineReader reads a staged inline value.

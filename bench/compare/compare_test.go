@@ -13,10 +13,12 @@ import (
 )
 
 // repository makes one with two commits of a benchmark, the second of which says
-// something else, and makes it the working directory.
+// something else, and makes it the working directory. The command is about
+// revisions and runs git for them, but the tests of this module need Go alone:
+// where there is no git, TestX3WithoutGit is what can be tested of it.
 func repository(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
+		t.Skip("nothing is compared with a revision, which takes git:", err)
 	}
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -114,6 +116,15 @@ func TestX2NothingStaysAfterAFailure(t *testing.T) {
 		t.Errorf("what stat says is lost: %v", err)
 	}
 	nothingStays(t)
+}
+
+// Without git the command says that it is missing.
+func TestX3WithoutGit(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := compare(t, func(string, string) error { return nil }, "-base", "HEAD", "./p")
+	if !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "git") {
+		t.Errorf("%v", err)
+	}
 }
 
 func nothingStays(t *testing.T) {

@@ -19,4 +19,5 @@
 //
 //	X1  Both revisions run as often, and neither always first.
 //	X2  No worktree and no file stays behind, whatever goes wrong.
+//	X3  Without git it says that git is missing.
 package main

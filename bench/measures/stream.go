@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -55,23 +56,17 @@ func stream(ctx context.Context, dir string, n uint64, w io.Writer) error {
 var errStream = errors.New("not all entries came by")
 
 func scanned(ctx context.Context, t prolly.Tree, n uint64) error {
-	var seen uint64
-	for _, err := range t.Range(ctx, prolly.Range{}) {
-		if err != nil {
-			return err
-		}
-		seen++
-	}
-	if seen != n {
-		return errStream
-	}
-	return nil
+	return allSeen(t.Range(ctx, prolly.Range{}), n)
 }
 
 // differed compares with the empty tree: each entry is a change.
 func differed(ctx context.Context, t prolly.Tree, n uint64) error {
+	return allSeen(prolly.Diff(ctx, prolly.Empty(prolly.NewMemStore()), t, prolly.Range{}), n)
+}
+
+func allSeen[T any](all iter.Seq2[T, error], n uint64) error {
 	var seen uint64
-	for _, err := range prolly.Diff(ctx, prolly.Empty(prolly.NewMemStore()), t, prolly.Range{}) {
+	for _, err := range all {
 		if err != nil {
 			return err
 		}

@@ -2,11 +2,8 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -94,28 +91,6 @@ func TestBadInput(t *testing.T) {
 	}
 	if out := c.ok("branch", "-o", "jsonl"); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"staged":0`) {
 		t.Errorf("C3 violated: %s", out)
-	}
-}
-
-// What cannot be written is a failure, whatever the command has to say.
-func TestFullDisk(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has a file that is a full disk")
-	}
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer full.Close()
-	c := newStore(t)
-	c.ok("put", "a", "1")
-	for _, args := range [][]string{{"get", "a"}, {"scan"}, {"dump"}, {"root"}, {"diff", emptyRoot, "main"}, {"help"}} {
-		cmd := c.command(t.Context(), args...)
-		cmd.Stdout = full
-		var exit *exec.ExitError
-		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
-			t.Errorf("C1: %q: %v", args, err)
-		}
 	}
 }
 
