@@ -13,6 +13,7 @@ import (
 	cidlink "github.com/ipld/go-ipld-prime/linking/cid"
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/storacha/go-ucanto/core/delegation"
+	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
 	"github.com/storacha/go-ucanto/ucan"
 )
@@ -22,7 +23,6 @@ const (
 	AuthorizeAbility = "ucan/authorize"
 
 	attestAbility = "ucan/attest"
-	chainFact     = "chain" // the UCANs that were validated, in the facts of an authorization
 )
 
 // Authorization is what an authorization says.
@@ -33,20 +33,22 @@ type Authorization struct {
 	Expires  *int      // seconds since 1970; nil for never
 }
 
-// NewAuthorization signs an authorization. The issuer is the service, or has
+// NewAuthorization signs an authorization with its chain written out, which
+// whoever reads it needs nothing else for. The issuer is the service, or has
 // proofs that the service delegated ucan/authorize to it. It validates
 // nothing: see Validator.Authorize.
 func NewAuthorization(iss ucan.Signer, service did.DID, a Authorization, proofs ...delegation.Delegation) (delegation.Delegation, error) {
+	chain, err := listNode(a.Chain)
+	if err != nil {
+		return nil, err
+	}
+	return newAuthorization(iss, service, a, chain, proofs...)
+}
+
+// newAuthorization signs an authorization with a fact about its chain.
+func newAuthorization(iss ucan.Signer, service did.DID, a Authorization, chain datamodel.Node, proofs ...delegation.Delegation) (delegation.Delegation, error) {
 	nb, err := qp.BuildMap(basicnode.Prototype.Any, 1, func(m datamodel.MapAssembler) {
 		qp.MapEntry(m, "proof", qp.Link(cidlink.Link{Cid: a.Proof}))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
-	}
-	chain, err := qp.BuildList(basicnode.Prototype.Any, -1, func(l datamodel.ListAssembler) {
-		for _, c := range a.Chain {
-			qp.ListEntry(l, qp.Link(cidlink.Link{Cid: c}))
-		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -59,13 +61,18 @@ func NewAuthorization(iss ucan.Signer, service did.DID, a Authorization, proofs 
 // Authorize validates a delegation in full and signs an authorization for it
 // with the service's key: valid no longer than any UCAN that the validation
 // rests on. A delegation of "ucan:*" is ErrOpenEnded.
-func (v *Validator) Authorize(ctx context.Context, proof *Chain) (delegation.Delegation, error) {
+//
+// With Config.Lists the authorization names its chain by a link to a list,
+// which is returned for the caller to store where Lists finds it, before the
+// authorization is handed out. Without, the chain is written out, and there is
+// no list.
+func (v *Validator) Authorize(ctx context.Context, proof *Chain) (d delegation.Delegation, list ipld.Block, err error) {
 	if v.cfg.Service == nil {
-		return nil, errors.New("auth: a validator without the key of the service does not authorize")
+		return nil, nil, errors.New("auth: a validator without the key of the service does not authorize")
 	}
 	used, err := v.Prove(ctx, proof)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a := Authorization{Proof: proof.CID(), Audience: proof.Audience()}
 	for _, c := range used {
@@ -74,13 +81,19 @@ func (v *Validator) Authorize(ctx context.Context, proof *Chain) (delegation.Del
 			a.Expires = exp
 		}
 		a.Chain = append(a.Chain, c)
-		if chain, err := authorizedChain(t); err == nil { // what was left out for an authorization counts as before
-			a.Chain = append(a.Chain, chain...)
-		}
+		a.Chain = append(a.Chain, proof.validated(t)...) // what was left out for an authorization counts as before
 	}
 	slices.SortFunc(a.Chain, func(x, y cid.Cid) int { return slices.Compare(x.Bytes(), y.Bytes()) })
 	a.Chain = slices.Compact(a.Chain)
-	return NewAuthorization(v.cfg.Service, v.service, a)
+	if v.cfg.Lists == nil {
+		d, err = NewAuthorization(v.cfg.Service, v.service, a)
+		return d, nil, err
+	}
+	if list, err = listBlock(a.Chain); err != nil {
+		return nil, nil, err
+	}
+	d, err = newAuthorization(v.cfg.Service, v.service, a, basicnode.NewLink(list.Link()))
+	return d, list, err
 }
 
 // standIn takes the place of a proof that is authorized: what the proof says,
@@ -91,6 +104,7 @@ type standIn struct {
 	below *token    // which has the proof and the authorization side by side
 	path  *path     // the authorization, and what makes it valid
 	chain []cid.Cid // what was validated for it, which may be revoked
+	list  cid.Cid   // where that stands; undefined when in the authorization itself
 }
 
 // standIn returns what stands in for a token, nil when no authorization for it
@@ -173,37 +187,11 @@ func nbLink(nb datamodel.Node, name string) cid.Cid {
 	return linkCID(l)
 }
 
-// authorizedChain reads the UCANs that an authorization names in its facts.
-func authorizedChain(a *token) ([]cid.Cid, error) {
-	var all []cid.Cid
-	for _, f := range a.dlg.Data().Model().Fct {
-		n := f.Values[chainFact]
-		if n == nil || n.Kind() != datamodel.Kind_List {
-			continue
-		}
-		for it := n.ListIterator(); !it.Done(); {
-			_, v, err := it.Next()
-			if err != nil {
-				return nil, err
-			}
-			l, err := v.AsLink()
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, linkCID(l))
-		}
-	}
-	if len(all) == 0 {
-		return nil, errors.New("an authorization names what was validated")
-	}
-	return all, nil
-}
-
 // accept validates an authorization, and makes a stand-in if it is good.
 func (r *request) accept(a, t, below *token) *standIn {
 	c := a.caps[authorization(a, t.cid, r.v.service)]
-	chain, err := authorizedChain(a)
-	if err != nil || !slices.Contains(chain, t.cid) {
+	chain := r.chain.validated(a)
+	if !slices.Contains(chain, t.cid) {
 		return nil
 	}
 	path, err := r.claim(a, Ability{Can: AuthorizeAbility, Check: exactly(c)}, c)
@@ -219,7 +207,7 @@ func (r *request) accept(a, t, below *token) *standIn {
 	if err != nil {
 		return nil
 	}
-	s := &standIn{proof: t, dlg: d, below: below, path: path, chain: chain}
+	s := &standIn{proof: t, dlg: d, below: below, path: path, chain: chain, list: a.list}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.standIns[t.cid] = s

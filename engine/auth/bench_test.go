@@ -55,6 +55,7 @@ func BenchmarkChains(b *testing.B) {
 		d, agent := longChain(b, n)
 		proof := chainOf(b, d)
 		w := newWorld(b, nil)
+		kept := Blocks(w.lists)
 		a, err := w.Authorize(context.Background(), proof)
 		if err != nil {
 			b.Fatal(err)
@@ -67,7 +68,7 @@ func BenchmarkChains(b *testing.B) {
 			cache  int
 		}{{"full", full, -1}, {"authorized", short, -1}, {"full-cached", full, 0}, {"authorized-cached", short, 0}} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
-				w := newWorld(b, func(cfg *Config) { cfg.Cache = c.cache })
+				w := newWorld(b, func(cfg *Config) { cfg.Cache, cfg.Lists = c.cache, kept })
 				const turns = 64
 				roots, src, size := invocations(b, w, agent, turns, c.proofs)
 				ask := func(i int) {

@@ -18,6 +18,7 @@ import (
 type cache struct {
 	proofs *generations[claimKey, *proven]
 	tokens *generations[cid.Cid, *token]
+	lists  *generations[cid.Cid, []cid.Cid] // that the service keeps
 }
 
 // claimKey is a claim and the delegation that it was proven by.
@@ -31,6 +32,7 @@ type claimKey struct {
 type proven struct {
 	beside []cid.Cid // must be proofs of the UCAN that claims
 	needs  []cid.Cid // must have been sent: all UCANs of the path
+	lists  []cid.Cid // must be there: of chains that authorizations among them name
 	check  []cid.Cid // must not be revoked: those, and what was validated for authorizations among them
 	from   int64     // valid after this second
 	until  int64     // and before this one
@@ -39,13 +41,19 @@ type proven struct {
 const (
 	cachedProofs = 8192
 	cachedTokens = 16 << 20 // bytes of blocks
+	cachedLists  = 4 << 20  // bytes of blocks
 )
 
 func newCache(proofs int) *cache {
 	if proofs == 0 {
 		proofs = cachedProofs
 	}
-	return &cache{proofs: newGenerations[claimKey, *proven](proofs), tokens: newGenerations[cid.Cid, *token](min(proofs, 1) * cachedTokens)}
+	on := min(proofs, 1)
+	return &cache{
+		proofs: newGenerations[claimKey, *proven](proofs),
+		tokens: newGenerations[cid.Cid, *token](on * cachedTokens),
+		lists:  newGenerations[cid.Cid, []cid.Cid](on * cachedLists),
+	}
 }
 
 func (c *cache) len() int { return c.proofs.len() }
@@ -124,6 +132,11 @@ func (r *request) holds(inv *token, e *proven) bool {
 			return false
 		}
 	}
+	for _, c := range e.lists {
+		if r.chain.lists[c] == nil {
+			return false
+		}
+	}
 	for _, c := range e.check {
 		if revoked, err := r.isRevoked(c); revoked || err != nil {
 			return false
@@ -196,6 +209,9 @@ func (r *request) gatherStandIn(s *standIn, e *proven) bool {
 		e.beside = append(e.beside, s.path.at)
 	} else {
 		e.needs = appendNew(e.needs, s.below.cid)
+	}
+	if s.list.Defined() {
+		e.lists = appendNew(e.lists, s.list)
 	}
 	e.check = append(e.check, s.chain...)
 	return r.gather(s.path, e)

@@ -20,18 +20,34 @@ import (
 type Chain struct {
 	root   *token
 	tokens map[cid.Cid]*token
-	order  []*token // breadth first
+	order  []*token              // breadth first
+	lists  map[cid.Cid][]cid.Cid // of the chains that authorizations name; nil without any
+}
+
+// screen is what reads blocks of anyone: within limits, and what the cache has
+// not seen.
+type screen struct {
+	limits Limits
+	cache  *cache // nil: none
+	lists  Source // of lists that were not sent; nil: there are none
+}
+
+func (s *screen) token(c cid.Cid, b []byte) (*token, error) {
+	if s.cache == nil {
+		return readToken(c, b, s.limits)
+	}
+	return s.cache.readToken(c, b, s.limits)
 }
 
 // Load reads a UCAN and its proofs, and theirs, and screens each. Proofs that
 // the source does not have stay out. The error is ErrMalformed, ErrBudget,
 // ErrMissing for the UCAN itself, or one of the source's.
 func Load(ctx context.Context, root cid.Cid, src Source, l Limits) (*Chain, error) {
-	return load(ctx, root, src, l.withDefaults(), readToken)
+	return (&screen{limits: l.withDefaults()}).load(ctx, root, src)
 }
 
-func load(ctx context.Context, root cid.Cid, src Source, l Limits, read func(cid.Cid, []byte, Limits) (*token, error)) (*Chain, error) {
-	ch := &Chain{tokens: map[cid.Cid]*token{}}
+func (s *screen) load(ctx context.Context, root cid.Cid, src Source) (*Chain, error) {
+	ch, l := &Chain{tokens: map[cid.Cid]*token{}}, s.limits
 	total := 0
 	level, seen := []cid.Cid{root}, map[cid.Cid]bool{root: true}
 	for depth := 0; len(level) > 0; depth++ {
@@ -43,16 +59,19 @@ func load(ctx context.Context, root cid.Cid, src Source, l Limits, read func(cid
 			} else if err != nil {
 				return nil, fmt.Errorf("auth: load %s: %w", c, err)
 			}
-			total += len(b)
-			if depth > l.Depth || len(ch.order) == l.Blocks || total > l.Bytes {
+			if total += len(b); depth > l.Depth || len(ch.order) == l.Blocks || total > l.Bytes {
 				return nil, fmt.Errorf("auth: load %s: %w: at depth %d, block %d, byte %d", root, ErrBudget, depth, len(ch.order), total)
 			}
-			t, err := read(c, b, l)
+			t, err := s.token(c, b)
 			if err != nil {
 				return nil, fmt.Errorf("auth: load: %w", err)
 			}
 			ch.tokens[c] = t
 			ch.order = append(ch.order, t)
+			if err := ch.addList(ctx, t.list, src, s); err != nil {
+				return nil, err
+			}
+			total += listedBytes * len(ch.lists[t.list])
 			for _, p := range t.prf {
 				if !seen[p] && isUCANLink(p) { // others are nobody's proof
 					seen[p] = true
@@ -62,8 +81,26 @@ func load(ctx context.Context, root cid.Cid, src Source, l Limits, read func(cid
 		}
 		level = next
 	}
-	ch.root = ch.order[0]
+	if ch.root = ch.order[0]; total > l.Bytes { // with the last list
+		return nil, fmt.Errorf("auth: load %s: %w: %d bytes", root, ErrBudget, total)
+	}
 	return ch, nil
+}
+
+// addList reads the list of an authorization's chain, if there is one.
+func (ch *Chain) addList(ctx context.Context, c cid.Cid, src Source, s *screen) error {
+	if !c.Defined() || ch.lists[c] != nil {
+		return nil
+	}
+	list, err := s.list(ctx, c, src)
+	if err != nil || list == nil {
+		return err
+	}
+	if ch.lists == nil {
+		ch.lists = map[cid.Cid][]cid.Cid{}
+	}
+	ch.lists[c] = list
+	return nil
 }
 
 // CID names the UCAN.
@@ -128,7 +165,7 @@ func (ch *Chain) above(c cid.Cid) (*Chain, bool) {
 	if !ok {
 		return nil, false
 	}
-	sub := &Chain{root: root, tokens: map[cid.Cid]*token{c: root}, order: []*token{root}}
+	sub := &Chain{root: root, tokens: map[cid.Cid]*token{c: root}, order: []*token{root}, lists: ch.lists}
 	for i := 0; i < len(sub.order); i++ {
 		for _, p := range sub.order[i].prf {
 			if t, ok := ch.tokens[p]; ok && sub.tokens[p] == nil {

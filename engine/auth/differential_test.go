@@ -48,8 +48,9 @@ func verdict(t *testing.T, v *Validator, d made) string {
 func TestCacheDifferential(t *testing.T) {
 	r := seeded(t, *chainSeed)
 	m := newMaker(t)
-	warm := newWorld(t, nil)
+	warm := newWorld(t, func(c *Config) { c.Lists = Blocks(m.kept) })
 	cold := newWorld(t, func(c *Config) {
+		c.Lists = Blocks(m.kept)
 		c.Cache, c.Revocations = -1, warm.revoked
 		c.Now = func() time.Time { return warm.now }
 	})

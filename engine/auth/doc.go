@@ -22,7 +22,8 @@
 //
 //	invocation: iss agent, prf ─┬─► P: iss …, aud agent         ancestors left out
 //	                            └─► authorization: iss service, aud agent,
-//	                                with service, can ucan/authorize, nb {proof: P}, fct [{chain: […]}]
+//	                                with service, can ucan/authorize, nb {proof: P}, fct [{chain: list}]
+//	                                                       the list, P and what made it valid: kept by the service
 //
 // Early drafts gave an authorization the audience "ucan:<cid of P>" and the
 // resource "ucan:<cid of P>". An audience is a DID on today's wire, so the first

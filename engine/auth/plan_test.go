@@ -11,9 +11,9 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/ipld/go-ipld-prime/datamodel"
-	"github.com/ipld/go-ipld-prime/fluent/qp"
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/storacha/go-ucanto/core/delegation"
+	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/principal"
 	"github.com/storacha/go-ucanto/principal/absentee"
 	"github.com/storacha/go-ucanto/ucan"
@@ -35,15 +35,19 @@ type link struct {
 	of        int // the UCAN that ucan/attest and ucan/authorize are about; -1 for others
 	forged    bool
 	dropped   bool // the block is not sent
+	list      int  // where the chain of ucan/authorize is: 0 in its facts, 1 kept by the service, 2 sent, 3 lost
 }
 
 // maker signs plans; it keeps keys.
 type maker struct {
 	t    testing.TB
 	keys map[string]principal.Signer
+	kept map[cid.Cid][]byte // lists that the service has
 }
 
-func newMaker(t testing.TB) *maker { return &maker{t: t, keys: map[string]principal.Signer{}} }
+func newMaker(t testing.TB) *maker {
+	return &maker{t: t, keys: map[string]principal.Signer{}, kept: map[cid.Cid][]byte{}}
+}
 
 func (m *maker) signer(name string) ucan.Signer {
 	if strings.Contains(name, "@") {
@@ -91,7 +95,7 @@ func (m *maker) make(p plan) made {
 		if l.of >= 0 {
 			c.Nb = nbOf(m.t, map[string]any{"proof": linkTo(out.ids[l.of])})
 			if l.can == AuthorizeAbility {
-				on.Facts = []map[string]datamodel.Node{{chainFact: m.chain(p, out.ids, l.of)}}
+				on.Facts = []map[string]datamodel.Node{{chainFact: m.chain(p, out, l)}}
 			}
 		}
 		d, err := Delegate(m.signer(l.iss), m.signer(l.aud).DID(), []Capability{c}, on)
@@ -122,9 +126,10 @@ func (m *maker) forge(b []byte) []byte {
 	return b
 }
 
-// chain is the UCAN and all above it.
-func (m *maker) chain(p plan, ids []cid.Cid, of int) datamodel.Node {
-	all := []int{of}
+// chain is the UCAN and all above it, as a fact.
+func (m *maker) chain(p plan, out made, l link) datamodel.Node {
+	m.t.Helper()
+	all := []int{l.of}
 	for i := 0; i < len(all); i++ {
 		for _, up := range p[all[i]].prf {
 			if !slices.Contains(all, up) {
@@ -132,11 +137,19 @@ func (m *maker) chain(p plan, ids []cid.Cid, of int) datamodel.Node {
 			}
 		}
 	}
-	n, err := qp.BuildList(basicnode.Prototype.Any, -1, func(l datamodel.ListAssembler) {
-		for _, i := range all {
-			qp.ListEntry(l, qp.Link(linkTo(ids[i])))
+	ids := make([]cid.Cid, len(all))
+	for i, at := range all {
+		ids[i] = out.ids[at]
+	}
+	n, err := listNode(ids)
+	if l.list > 0 {
+		var list ipld.Block
+		if list, err = listBlock(ids); err == nil {
+			where := []map[cid.Cid][]byte{m.kept, out.blocks, {}}[l.list-1]
+			where[linkCID(list.Link())] = list.Bytes()
+			n = basicnode.NewLink(list.Link())
 		}
-	})
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -192,7 +205,7 @@ func randomPlan(r *rand.Rand, authorized bool) plan {
 // authorizedBy lays an authorization beside the nearest proof, and mostly
 // leaves out what is above it.
 func authorizedBy(r *rand.Rand, p *plan, holder string, up []int, beside *[]int) []int {
-	a := link{iss: "service", aud: holder, can: AuthorizeAbility, with: "service", size: -1, exp: 500, of: up[0]}
+	a := link{iss: "service", aud: holder, can: AuthorizeAbility, with: "service", size: -1, exp: 500, of: up[0], list: r.IntN(3)}
 	if r.IntN(3) == 0 {
 		*p = append(*p, link{iss: "service", aud: "helper", can: AuthorizeAbility, with: "service", size: -1, exp: 900, of: -1})
 		a.iss, a.prf = "helper", []int{len(*p) - 1}
@@ -220,7 +233,7 @@ func (p plan) mutate(r *rand.Rand) plan {
 	l := &p[i]
 	l.prf = slices.Clone(l.prf)
 	names := []string{"space", "agent0", "agent1", "agent2", "helper", "mallory", "service", "a@web.mail", "b@web.mail"}
-	switch r.IntN(15) {
+	switch r.IntN(16) {
 	case 0:
 		l.iss = names[r.IntN(len(names))]
 	case 1:
@@ -255,6 +268,8 @@ func (p plan) mutate(r *rand.Rand) plan {
 		}
 	case 14:
 		l.nonce = 3 + r.IntN(3)
+	case 15:
+		l.list = r.IntN(4)
 	}
 	return p
 }

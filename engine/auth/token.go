@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipfs/go-cid"
@@ -31,6 +32,11 @@ type token struct {
 	aud   did.DID
 	caps  []Capability
 	prf   []cid.Cid
+
+	// Of an authorization, what its facts say was validated: listed as they stand,
+	// or in a block of their own.
+	listed []cid.Cid
+	list   cid.Cid
 }
 
 // absentSignature is what stands in place of one that did:mailto cannot give.
@@ -85,6 +91,15 @@ func newToken(c cid.Cid, b []byte, d delegation.Delegation, m *udm.UCANModel) *t
 	}
 	for _, p := range m.Prf {
 		t.prf = append(t.prf, p.(cidlink.Link).Cid)
+	}
+	if slices.ContainsFunc(t.caps, func(c Capability) bool { return c.Can == AuthorizeAbility }) {
+		var facts []datamodel.Node
+		for _, f := range m.Fct {
+			if n := f.Values[chainFact]; n != nil {
+				facts = append(facts, n)
+			}
+		}
+		t.listed, t.list = chainOfFacts(facts)
 	}
 	return t
 }

@@ -50,6 +50,10 @@ type Config struct {
 	// without being sent.
 	Attestors []*Chain
 
+	// Lists has the lists of chains that the service's authorizations link to.
+	// Nil: authorizations have their chains written out.
+	Lists Source
+
 	// Abilities are those that the service has handlers for.
 	Abilities []Ability
 
@@ -73,6 +77,7 @@ type Validator struct {
 	abilities map[string]Ability
 	stand     principal.Signer // signs stand-ins; known to nobody, and gone with the process
 	cache     *cache
+	screen    screen
 }
 
 // New makes a validator.
@@ -95,6 +100,7 @@ func New(c Config) (*Validator, error) {
 		cfg: c, service: c.Authority.DID(), verifier: c.Authority, stand: stand,
 		abilities: map[string]Ability{}, cache: newCache(c.Cache),
 	}
+	v.screen = screen{limits: c.Limits, cache: v.cache, lists: c.Lists}
 	for _, a := range c.Abilities {
 		v.abilities[a.Can] = a
 	}
@@ -125,7 +131,7 @@ func (v *Validator) DID() did.DID { return v.service }
 // Load reads and screens a UCAN and its proofs within the limits of the
 // validator. UCANs that it saw not long ago are not decoded again.
 func (v *Validator) Load(ctx context.Context, root cid.Cid, src Source) (*Chain, error) {
-	return load(ctx, root, src, v.cfg.Limits, v.cache.readToken)
+	return v.screen.load(ctx, root, src)
 }
 
 // Grant is a valid invocation.

@@ -133,14 +133,25 @@ type world struct {
 	revoked revocations
 	now     time.Time
 	service principal.Signer
+	lists   map[cid.Cid][]byte // of chains, that the service keeps
+}
+
+// Authorize authorizes, and keeps the list of the chain.
+func (w *world) Authorize(ctx context.Context, proof *Chain) (delegation.Delegation, error) {
+	d, list, err := w.Validator.Authorize(ctx, proof)
+	if err == nil && list != nil {
+		w.lists[linkCID(list.Link())] = list.Bytes()
+	}
+	return d, err
 }
 
 // newWorld has a service with two abilities: test/add, whose nb.size may
 // shrink from link to link, and test/get.
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
-	w := &world{revoked: revocations{}, now: noon, service: service(t)}
+	w := &world{revoked: revocations{}, now: noon, service: service(t), lists: map[cid.Cid][]byte{}}
 	c := Config{
+		Lists:   Blocks(w.lists),
 		Service: w.service, Revocations: w.revoked, Now: func() time.Time { return w.now },
 		Abilities: []Ability{{Can: "test/add", Derives: atMost("size")}, {Can: "test/get"}, Revoke()},
 	}

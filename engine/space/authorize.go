@@ -14,6 +14,7 @@ import (
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	accesscap "github.com/storacha/go-libstoracha/capabilities/access"
 	"github.com/storacha/go-ucanto/core/delegation"
+	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
@@ -22,7 +23,8 @@ import (
 // ucanAuthorize answers {can: "ucan/authorize", with: <agent>, nb: {proof}}: the
 // service validates a delegation to the agent in full, and signs that it did. The
 // authorization is in the answer, as access/claim has delegations, and can be
-// claimed later. The chain of the delegation comes with the invocation.
+// claimed later. The chain of the delegation comes with the invocation; the list
+// of it stays here, so that the authorization is as long for every chain.
 func (s *Service) ucanAuthorize(ctx context.Context, j *job) (*outcome, error) {
 	proof := auth.AuthorizedProof(j.cap)
 	if !proof.Defined() {
@@ -38,7 +40,7 @@ func (s *Service) ucanAuthorize(ctx context.Context, j *job) (*outcome, error) {
 	if chain.Audience().String() != j.cap.With {
 		return nil, denied(auth.InvalidAudience, "%v is a delegation to %v", proof, chain.Audience())
 	}
-	a, err := s.auth.Authorize(ctx, chain)
+	a, list, err := s.auth.Authorize(ctx, chain)
 	if errors.Is(err, auth.ErrOpenEnded) {
 		return nil, denied(auth.Unauthorized, "%v", err)
 	}
@@ -46,9 +48,14 @@ func (s *Service) ucanAuthorize(ctx context.Context, j *job) (*outcome, error) {
 		return nil, err
 	}
 	edits, err := s.hold(ctx, []delegation.Delegation{a})
+	if err == nil {
+		err = putBlocks(ctx, s.e, []ipld.Block{list})
+	}
 	if err != nil {
 		return nil, err
 	}
+	kept := mustCID(list.Link()) // here for as long as the authorization may come back
+	edits = append(edits, putLink(sideBlock+kept.String(), kept))
 	model := accesscap.DelegationsModel{Values: map[string][]byte{}}
 	if err := archive(ctx, &model, a.Link(), sourceOf(a)); err != nil {
 		return nil, err

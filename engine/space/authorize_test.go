@@ -13,6 +13,7 @@ import (
 	"github.com/storacha/go-ucanto/core/delegation"
 	"github.com/storacha/go-ucanto/core/ipld"
 
+	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
 )
 
@@ -89,6 +90,16 @@ func TestAuthorizeProof(t *testing.T) {
 	}
 	if got := list(proofs[:1]); got != auth.Unauthorized {
 		t.Errorf("without: %q", got)
+	}
+	// The list of the chain stays with the service, which finds it again.
+	for range 2 { // what is young survives the first
+		_, err = w.e.GC(w.ctx, engine.GCOptions{})
+		w.must(err)
+	}
+	w.svc.auth, err = w.svc.newValidator()
+	w.must(err)
+	if got := list(proofs); got != "" {
+		t.Errorf("after a collection: %q", got)
 	}
 
 	// The same by the client: it asks, keeps the answer, and sends what is smaller.

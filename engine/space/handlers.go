@@ -74,6 +74,7 @@ func (s *Service) newValidator() (*auth.Validator, error) {
 	}
 	return auth.New(auth.Config{
 		Service: s.me, Abilities: abilities, Revocations: revocations{s}, Now: s.o.Now,
+		Lists: authSource(s.e.ReadBlock),
 	})
 }
 
