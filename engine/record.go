@@ -89,9 +89,12 @@ func sealRecord(dst []byte, seq uint64) []byte {
 }
 
 func recordSum(body []byte, seq uint64) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], seq)
-	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, body)
+	sum := ^uint32(0)
+	for range 8 { // by hand: what crc32 is given goes to the heap
+		sum = castagnoli[byte(sum)^byte(seq)] ^ sum>>8
+		seq >>= 8
+	}
+	return crc32.Update(^sum, castagnoli, body)
 }
 
 // readRecord calls f with the ops of a record, after checking all of them. The

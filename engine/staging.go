@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"slices"
+
+	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
 
 // staging brings ops into the log and into a layer. Their bytes are copied once,
@@ -12,6 +14,17 @@ import (
 type staging struct {
 	places []place // of each op
 	order  []opOrder
+	batch  kv.Batch // the last one, if it can be used again
+}
+
+// batchOf returns an empty batch, to be used before the next write.
+func (s *staging) batchOf(store kv.Store) kv.Batch {
+	if r, ok := s.batch.(kv.Renewable); ok {
+		r.Renew()
+	} else {
+		s.batch = store.NewBatch()
+	}
+	return s.batch
 }
 
 // opOrder is an op among others: its number, and the beginning of its key.

@@ -262,7 +262,7 @@ func (b *Branch) appendLog(ctx context.Context, seq uint64, rec []byte, w *write
 		}
 		return w.finish(ctx)
 	}
-	batch := b.e.store.NewBatch()
+	batch := b.staging.batchOf(b.e.store)
 	if err := batch.AppendLog(b.ref, seq, rec); err != nil {
 		return errors.Join(storeError("append log", err), batch.Close())
 	}

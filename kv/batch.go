@@ -32,6 +32,13 @@ type Batch interface {
 	Close() error
 }
 
+// Renewable is the ability of a batch to be used again.
+type Renewable interface {
+	// Renew makes a spent batch an empty one, as new, in the same memory. It
+	// does nothing to a batch that is not spent.
+	Renew()
+}
+
 // BlockWriter adds blocks. What it is given it copies.
 type BlockWriter interface {
 	// PutNode adds a node and says where it will lie. children may be nil

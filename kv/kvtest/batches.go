@@ -79,6 +79,44 @@ func testBatchRules(t *testing.T, p *place) {
 	})
 }
 
+// testRenew: a batch that was committed, dropped or refused is as new when it is
+// renewed, if it can be.
+func testRenew(t *testing.T, p *place) {
+	b := p.NewBatch()
+	r, ok := b.(kv.Renewable)
+	if !ok {
+		must(t, b.Close())
+		return
+	}
+	appendTo(t, "a", 1)(b)
+	r.Renew() // does nothing yet
+	must(t, b.Commit(bg))
+	wantSpent(t, b)
+	r.Renew()
+	h, block := testNode(1)
+	mustPut(t, b, h, block, nil)
+	must(t, b.SwapRef("dropped", nil, []byte("1")))
+	must(t, b.Close())
+	wantSpent(t, b)
+	r.Renew()
+	appendTo(t, "b", 1, 3)(b)
+	must(t, b.Commit(bg))
+	r.Renew()
+	appendTo(t, "b", 2)(b)
+	wantIs(t, "Commit", b.Commit(bg), kv.ErrSequence)
+	wantSpent(t, b)
+	r.Renew()
+	appendTo(t, "a", 2)(b)
+	must(t, b.Commit(bg))
+	r.Renew()
+	must(t, b.Commit(bg)) // of nothing
+	wantLog(t, p, "a", 0, 1, 2)
+	wantLog(t, p, "b", 0, 1, 3)
+	wantRef(t, p, "dropped", nil)
+	_, err := p.ReadNode(bg, h, kv.Hint{})
+	wantIs(t, "ReadNode of a dropped node", err, kv.ErrNotFound)
+}
+
 // wantSpent fails the test unless every method of b says that it is spent.
 func wantSpent(t testing.TB, b kv.Batch) {
 	t.Helper()

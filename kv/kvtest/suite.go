@@ -50,6 +50,7 @@ func (s Suite) Test(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"LogOrder", testLogOrder, nil},
 		{"BatchRules", testBatchRules, nil},
 		{"BatchOrder", testBatchOrder, nil},
+		{"Renew", testRenew, nil},
 		{"Atomic", testAtomic, nil},
 		{"Ownership", testOwnership, nil},
 		{"Context", testContext, nil},

@@ -58,7 +58,18 @@ const (
 
 // NewBatch implements kv.Store.
 func (s *Store) NewBatch() kv.Batch {
-	return &batch{s: s, pb: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatch))}
+	return &batch{s: s, pb: s.newPebbleBatch()}
+}
+
+func (s *Store) newPebbleBatch() *pebble.Batch {
+	return s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatch))
+}
+
+// Renew implements kv.Renewable.
+func (b *batch) Renew() {
+	if b.pb == nil {
+		*b = batch{s: b.s, pb: b.s.newPebbleBatch(), later: b.later, ops: b.ops[:0], records: b.records[:0]}
+	}
 }
 
 // fits tells whether the batch may take n bytes more.
