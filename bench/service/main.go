@@ -50,6 +50,7 @@ type options struct {
 	duration time.Duration // of the rounds
 	edits    int           // entries written before each sync
 	invoke   float64       // share of the syncs that bring an invocation
+	memory   int64         // bytes that the service keeps to; its default when 0
 	open     int           // spaces that the service holds in memory; its default when 0
 	cache    int64         // bytes of the service's cache of nodes
 	audit    int           // spaces looked at in the end
@@ -67,6 +68,7 @@ func parse(args []string) (*options, error) {
 	s.DurationVar(&o.duration, "for", 2*time.Minute, "how long they sync, after all spaces are made")
 	s.IntVar(&o.edits, "edits", 3, "entries written before each sync")
 	s.Float64Var(&o.invoke, "invoke", 0.25, "share of the syncs that bring an invocation (space/blob/add)")
+	s.Int64Var(&o.memory, "memory", 0, "bytes of memory that the service keeps to, about; its default when 0")
 	s.IntVar(&o.open, "open", 0, "branches that the service holds in memory; its default when 0")
 	s.Int64Var(&o.cache, "cache", 64<<20, "bytes of the service's cache of nodes")
 	s.IntVar(&o.audit, "audit", 500, "spaces that are audited in the end")

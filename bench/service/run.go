@@ -29,7 +29,7 @@ func (o *options) start(ctx context.Context, dir string) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.CommandContext(ctx, self, "-dir", dir, "-pprof", o.pprof,
-		"-open", fmt.Sprint(o.open), "-cache", fmt.Sprint(o.cache), "-audit", fmt.Sprint(o.audit))}
+		"-open", fmt.Sprint(o.open), "-cache", fmt.Sprint(o.cache), "-memory", fmt.Sprint(o.memory), "-audit", fmt.Sprint(o.audit))}
 	p.cmd.Env = append(os.Environ(), roleVariable+"=1")
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

@@ -60,7 +60,8 @@ func (o *options) serve(ctx context.Context, in io.Reader, out io.Writer) (err e
 		return err
 	}
 	url := "http://" + l.Addr().String()
-	svc, err := space.NewService(ctx, space.ServiceOptions{Engine: e, Signer: key, Blobs: blobs, Capacity: capacity, URL: url})
+	svc, err := space.NewService(ctx, space.ServiceOptions{Engine: e, Signer: key, Blobs: blobs, Capacity: capacity, URL: url,
+		Limits: space.Limits{Memory: space.BoundMemory(o.memory)}})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

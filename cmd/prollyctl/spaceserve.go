@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,8 @@ type spaceServeOptions struct {
 	listen, did, key, url, mailDir, smtp, mailFrom string
 	capacity                                       uint64
 	quiet                                          bool
+	upkeep                                         space.Upkeep
+	memory                                         uint64
 }
 
 func newSpaceServe(a *app) *cobra.Command {
@@ -28,6 +32,9 @@ func newSpaceServe(a *app) *cobra.Command {
 		Long: `serve keeps spaces in a store, answers invocations and syncs, stores blobs, and
 sends mails. The first line that it prints, when it accepts connections, is
 "listening on http://ADDR as DID". It ends in order on SIGINT and SIGTERM.
+
+Blocks that nothing needs any more, and states of spaces that are older than
+--history, are removed while it runs.
 
 GET /health and GET /metrics tell how it is.`,
 		Example: `  prollyctl --store srv space serve --listen 127.0.0.1:8080 --did did:web:example.org --key service.key --capacity 1073741824 --mail-dir mail
@@ -44,6 +51,10 @@ GET /health and GET /metrics tell how it is.`,
 	f.StringVar(&o.mailDir, "mail-dir", "", "write mails as files into this directory")
 	f.StringVar(&o.smtp, "smtp", "", "send mails through this server, host:port")
 	f.StringVar(&o.mailFrom, "mail-from", "", "sender of mails")
+	f.DurationVar(&o.upkeep.Every, "collect-every", time.Hour, "time between collections of garbage; below 0 there are none")
+	f.Uint64Var(&o.upkeep.Grown, "collect-grown", 1<<30, "collect earlier when the store has grown by so many bytes, and by half")
+	f.DurationVar(&o.upkeep.History, "history", 30*24*time.Hour, "how long former states of spaces are kept; below 0 for ever")
+	f.Uint64Var(&o.memory, "memory", 0, fmt.Sprintf("bytes of memory to keep to, about, at least %d (default %d, or GOMEMLIMIT)", int64(space.MinMemory), int64(space.Memory)))
 	f.BoolVar(&o.quiet, "quiet", false, "log errors only")
 	return c
 }
@@ -66,6 +77,12 @@ func (a *app) spaceServe(ctx context.Context, o spaceServeOptions) error {
 	mailer, err := o.mailer()
 	if err != nil {
 		return err
+	}
+	if o.memory > 0 && (o.memory < space.MinMemory || o.memory > math.MaxInt64) {
+		return usagef("--memory must be at least %d", int64(space.MinMemory))
+	}
+	if o.upkeep.Every == 0 || o.upkeep.History == 0 || o.upkeep.Grown == 0 {
+		return usagef("--collect-every, --collect-grown and --history must not be 0")
 	}
 	return a.open(ctx, &engine.Options{}, func(s *session) error {
 		if o.key == "" {
@@ -98,6 +115,7 @@ func (a *app) spaceServe(ctx context.Context, o spaceServeOptions) error {
 		}
 		svc, err := space.NewService(ctx, space.ServiceOptions{
 			Engine: s.e, Signer: key, Blobs: blobs, Capacity: o.capacity, URL: o.url, Mailer: mailer,
+			Limits: space.Limits{Memory: space.BoundMemory(int64(o.memory))}, Upkeep: o.upkeep,
 			Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
 		})
 		if err != nil {

@@ -92,7 +92,7 @@ func TestAuthorizeProof(t *testing.T) {
 		t.Errorf("without: %q", got)
 	}
 	// The list of the chain stays with the service, which finds it again.
-	for range 2 { // what is young survives the first
+	for range 3 { // what is young outlives two
 		_, err = w.e.GC(w.ctx, engine.GCOptions{})
 		w.must(err)
 	}

@@ -139,7 +139,7 @@ func (s *Service) blobRemove(ctx context.Context, j *job) (*outcome, error) {
 		out.own = append(out.own, putNote(note(sideDrop, d, space)))
 		out.after = func() {
 			if err := s.drop(context.WithoutCancel(ctx), d, space); err != nil {
-				s.log.Error("bytes of a removed blob stay until the service starts again", "blob", formatDigest(d), "err", err)
+				s.log.Error("bytes of a removed blob stay until the next collection", "blob", formatDigest(d), "err", err)
 			}
 		}
 		return nil

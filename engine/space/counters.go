@@ -7,5 +7,7 @@ type counters struct {
 	ran, replayed, denied, located, dropped atomic.Uint64
 	syncs, unchanged, failed                atomic.Uint64
 	blobBytes                               atomic.Uint64
-	spaces                                  atomic.Int64
+	spaces, collecting                      atomic.Int64
+
+	collections, collectionsFailed, collectedNodes, collectedBytes, marked atomic.Uint64
 }

@@ -154,7 +154,8 @@ func (s *Service) ownKeys(ctx context.Context, q prolly.Range) (keys [][]byte, e
 	return keys, err
 }
 
-// finishDrops does what a crash has left undone.
+// finishDrops does what a crash, or an error, has left undone. A note belongs to
+// whoever runs an invocation of its space until that stands.
 func (s *Service) finishDrops(ctx context.Context) error {
 	q := prolly.Range{Prefix: []byte(sideDrop), Limit: maxPage}
 	for {
@@ -165,7 +166,7 @@ func (s *Service) finishDrops(ctx context.Context) error {
 		for _, key := range keys {
 			d, space, err := parseNote(sideDrop, key)
 			if err == nil {
-				err = s.drop(ctx, d, space)
+				err = s.finishDrop(ctx, d, space)
 			}
 			if err != nil {
 				return err
@@ -175,6 +176,15 @@ func (s *Service) finishDrops(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func (s *Service) finishDrop(ctx context.Context, d mh.Multihash, space did.DID) error {
+	unlock, err := s.running.lock(ctx, BranchName(space))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.drop(ctx, d, space)
 }
 
 // noteHolds notes the allocations of a store that has none of the notes yet.

@@ -324,8 +324,9 @@ func (s *Service) serveHealth(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveMetrics writes counters in Prometheus' text form.
-func (s *Service) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+func (s *Service) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	memory, limit := memoryInUse()
 	for _, m := range []struct {
 		name, help, kind string
 		value            any
@@ -340,6 +341,15 @@ func (s *Service) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 		{"space_blobs_dropped_total", "blobs that no space has any more", "counter", s.n.dropped.Load()},
 		{"space_branches_open", "branches held in memory", "gauge", s.e.Stats().Branches},
 		{"space_blob_bytes_total", "bytes of blobs taken", "counter", s.n.blobBytes.Load()},
+		{"space_collecting", "collections of garbage under way", "gauge", s.n.collecting.Load()},
+		{"space_collection_marked", "nodes that the last collection, or the one under way, found in use", "gauge", s.n.marked.Load()},
+		{"space_collections_total", "collections of garbage that came to their end", "counter", s.n.collections.Load()},
+		{"space_collections_failed_total", "collections that were interrupted or failed", "counter", s.n.collectionsFailed.Load()},
+		{"space_collected_blocks_total", "blocks removed by collections", "counter", s.n.collectedNodes.Load()},
+		{"space_collected_bytes_total", "bytes of these", "counter", s.n.collectedBytes.Load()},
+		{"space_store_bytes", "bytes that the store takes, without the blobs", "gauge", s.storeBytes(r.Context())},
+		{"space_memory_bytes", "bytes of memory that the Go runtime has of the system", "gauge", memory},
+		{"space_memory_limit_bytes", "bytes of memory that it keeps to", "gauge", limit},
 		{"space_requests_failed_total", "requests that failed for the service's own reasons", "counter", s.n.failed.Load()},
 	} {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %d\n", m.name, m.help, m.name, m.kind, m.name, m.value)

@@ -20,12 +20,17 @@ const (
 )
 
 // Serve answers on a listener until ctx is done, then lets the requests under
-// way end, for ten seconds. It closes the listener.
+// way end, for ten seconds. It closes the listener. Meanwhile garbage is collected
+// as ServiceOptions.Upkeep says; a collection under way is interrupted.
 func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 	}
+	keeping, stop := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); s.upkeep(keeping) }()
+	defer func() { stop(); <-kept }()
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	select {

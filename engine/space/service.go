@@ -26,6 +26,7 @@ type ServiceOptions struct {
 	URL      string // where the service is reached, for addresses that it hands out
 	Mailer   Mailer // for links to confirm; nothing is sent when nil
 	Limits   Limits
+	Upkeep   Upkeep // of Serve
 	Logger   *slog.Logger
 	Now      func() time.Time // time.Now when nil
 }
@@ -93,7 +94,7 @@ type Service struct {
 
 // NewService makes a service of what the engine's store holds.
 func NewService(ctx context.Context, o ServiceOptions) (*Service, error) {
-	o.Limits = o.Limits.withDefaults()
+	o.Limits, o.Upkeep = o.Limits.withDefaults(), o.Upkeep.withDefaults()
 	set(&o.Capacity, 1<<30)
 	if o.Now == nil {
 		o.Now = time.Now
