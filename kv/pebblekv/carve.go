@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
 
@@ -34,12 +35,11 @@ type extent struct{ at, length int64 }
 
 // carve calls f with each sound block of a file, unpacked; what f keeps of it, it
 // copies. Where blocks begin is known of some from an index: so it goes on after
-// a damaged one. It returns how many bytes were damaged, or of unknown form,
-// before the last of those that are known, or before the end when none is.
-func carve(file vfs.File, known []extent, f func(data []byte) error) (lost int64, err error) {
+// a damaged one.
+func carve(file vfs.File, known []extent, f func(data []byte) error) error {
 	info, err := file.Stat()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var buf []byte
 	for at, size := int64(0), info.Size(); at < size; {
@@ -48,7 +48,7 @@ func carve(file vfs.File, known []extent, f func(data []byte) error) (lost int64
 		}
 		var raw []byte
 		if raw, buf, err = soundBlock(file, at, size-at, buf); err != nil {
-			return lost, err
+			return err
 		}
 		if raw != nil {
 			at += int64(len(raw)) + trailerLen - 1
@@ -57,22 +57,20 @@ func carve(file vfs.File, known []extent, f func(data []byte) error) (lost int64
 				err = f(data)
 			}
 			if err != nil && !errors.Is(err, kv.ErrCorrupt) {
-				return lost, err
+				return err
 			}
 			continue
 		}
-		next := size
-		if len(known) > 0 && known[0].at == at {
-			next, known = at+known[0].length+trailerLen, known[1:]
-		} else if len(known) > 0 {
-			next = known[0].at
-		} else if len(buf) < carveMost {
-			return lost, nil // the footer, mostly
+		switch {
+		case len(known) > 0 && known[0].at == at:
+			at, known = at+known[0].length+trailerLen, known[1:]
+		case len(known) > 0:
+			at = known[0].at
+		default: // the footer, mostly
+			return nil
 		}
-		lost += next - at
-		at = next
 	}
-	return lost, nil
+	return nil
 }
 
 // soundBlock returns the block that begins at at, with the byte that says how it
@@ -87,8 +85,11 @@ func soundBlock(file vfs.File, at, left int64, buf []byte) (raw, grown []byte, e
 		if n, err := file.ReadAt(buf, at); err != nil && !(errors.Is(err, io.EOF) && n == len(buf)) {
 			return nil, buf, err
 		}
-		if n := blockEnd(buf); n > 0 || int64(len(buf)) == left {
+		if n := blockEnd(buf); n > 0 {
 			return buf[:n:n], buf, nil
+		}
+		if int64(len(buf)) == left {
+			break
 		}
 	}
 	return nil, buf, nil
@@ -105,6 +106,9 @@ func blockEnd(b []byte) int {
 	}
 	return 0
 }
+
+// crcOf is the checksum of b before it is masked.
+func crcOf(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 func maskCRC(crc uint32) uint32 { return bits.RotateLeft32(crc, 17) + 0xa282ead8 }
 

@@ -2,10 +2,10 @@ package pebblekv
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +13,6 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/batchrepr"
-	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/sstable/colblk"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -41,10 +39,12 @@ type rescue struct {
 	small map[string]version // refs, log records, the state
 	gone  []deletion
 	top   uint32 // generation
-	lost  int64  // bytes
 
-	// number is that of the file at hand.
-	number uint64
+	functions []hashFunction // by which blobs are named, beside SHA-256
+
+	number  uint64 // of the file at hand
+	highest uint64 // of Pebble's sequence numbers so far
+	next    uint64 // of a log: that of the next operation, or one below it
 }
 
 // version is what a key was last found to hold.
@@ -133,12 +133,18 @@ func (s *Store) Damage() error { return s.damage }
 // readable answers an error unless all of the store can be read, and is there.
 func (s *Store) readable() error {
 	var first error
-	err := s.CheckStore(background, func(err error) {
+	ctx, stop := context.WithCancel(background)
+	defer stop()
+	err := s.CheckStore(ctx, func(err error) {
 		if first == nil {
 			first = err
 		}
+		stop() // Pebble takes its time over each damaged block, to find out which bit it is
 	})
-	return errors.Join(err, first)
+	if first != nil {
+		return first
+	}
+	return err
 }
 
 // openTable opens a table, which closes the file when it is closed, and not
@@ -162,55 +168,74 @@ type unclosed struct{ vfs.File }
 func (unclosed) Close() error { return nil }
 
 func (r *rescue) run() error {
-	err := r.eachFile(func(name string, file vfs.File) error {
-		switch {
-		case isTable(name):
-			return r.table(file)
-		case isValues(name):
-			return r.values(file)
-		case isLog(name):
-			return r.log(file)
-		}
-		return nil
-	})
+	files, err := r.files()
 	if err != nil {
 		return err
+	}
+	// Values come last: by then all keys have been seen.
+	for _, pass := range []func(name string, file vfs.File) error{r.keyed, r.apart} {
+		for _, x := range files {
+			if err := r.file(x, pass); err != nil {
+				return fmt.Errorf("%s: %w", x.name, err)
+			}
+		}
 	}
 	return r.flush(0)
 }
 
-// eachFile calls f with the files of Pebble's, in the order in which they were made.
-func (r *rescue) eachFile(f func(name string, file vfs.File) error) error {
+// numbered is a file of Pebble's.
+type numbered struct {
+	number uint64
+	name   string
+}
+
+// files lists tables, logs and values in the order in which they were made.
+func (r *rescue) files() (list []numbered, err error) {
 	names, err := r.fs.List(r.from)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		digits, _, _ := strings.Cut(name, ".")
+		number, err := strconv.ParseUint(digits, 10, 64)
+		if err == nil && (isTable(name) || isValues(name) || isLog(name)) {
+			list = append(list, numbered{number, name})
+		}
+	}
+	slices.SortFunc(list, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+	return list, nil
+}
+
+func (r *rescue) file(x numbered, f func(name string, file vfs.File) error) error {
+	file, err := r.fs.Open(r.fs.PathJoin(r.from, x.name))
 	if err != nil {
 		return err
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		number, _, ok := strings.Cut(name, ".")
-		if !ok || !(isTable(name) || isValues(name) || isLog(name)) {
-			continue
-		}
-		if r.number, err = strconv.ParseUint(number, 10, 64); err != nil {
-			continue
-		}
-		file, err := r.fs.Open(r.fs.PathJoin(r.from, name))
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f(name, file), file.Close()); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	r.number = x.number
+	return errors.Join(f(x.name, file), file.Close())
+}
+
+// keyed takes what lies beside its key.
+func (r *rescue) keyed(name string, file vfs.File) error {
+	switch {
+	case isTable(name):
+		return r.table(file)
+	case isLog(name):
+		return r.log(file)
+	}
+	return nil
+}
+
+// apart takes what lies apart from its key.
+func (r *rescue) apart(name string, file vfs.File) error {
+	if isValues(name) {
+		return r.values(file)
 	}
 	return nil
 }
 
 func (r *rescue) table(file vfs.File) error {
-	lost, err := carve(file, r.tableIndex(file), func(data []byte) error {
-		return eachCarved(data, r.carved)
-	})
-	r.lost += lost
-	return err
+	return carve(file, r.tableIndex(file), func(data []byte) error { return eachCarved(data, r.carved) })
 }
 
 // tableIndex finds out where the blocks of a table begin, and which ranges of
@@ -243,20 +268,23 @@ func (r *rescue) tableIndex(file vfs.File) (known []extent) {
 const (
 	kindDelete        = 0
 	kindSet           = 1
+	kindLogData       = 3
 	kindRangeDelete   = 15
 	kindSetWithDelete = 18
 	kindDeleteSized   = 23
 )
 
 func (r *rescue) carved(c carved) error {
-	if c.external {
-		return nil // a blob, which is found beside the others
+	if c.external { // a blob, which is found beside the others
+		r.named(c.key[1:])
+		return nil
 	}
 	return r.entry(c.key, c.trailer>>8, byte(c.trailer), c.value)
 }
 
 // entry takes an entry, whose bytes are the caller's.
 func (r *rescue) entry(key []byte, sequence uint64, kind byte, value []byte) error {
+	r.highest = max(r.highest, sequence)
 	switch kind {
 	case kindSet, kindSetWithDelete:
 	case kindDelete, kindDeleteSized:
@@ -273,6 +301,7 @@ func (r *rescue) entry(key []byte, sequence uint64, kind byte, value []byte) err
 	switch key[0] {
 	case blobSpace:
 		if value != nil {
+			r.named(key[1:])
 			return r.set(key, value)
 		}
 	case nodeSpace:
@@ -325,144 +354,6 @@ func (r *rescue) flush(above int) error {
 	err := r.batch.Close()
 	r.batch = r.db.NewBatch()
 	return err
-}
-
-// sha256Prefix begins the multihash of a SHA-256 digest.
-var sha256Prefix = []byte{0x12, codec.HashSize}
-
-// values takes blobs that lie apart from their keys. What they are called is
-// told by their content.
-func (r *rescue) values(file vfs.File) error {
-	lost, err := carve(file, valuesIndex(file), func(data []byte) error {
-		return eachValue(data, func(value []byte) error {
-			h := codec.Sum(value)
-			return r.set(blobKey(append(bytes.Clone(sha256Prefix), h[:]...)), value)
-		})
-	})
-	r.lost += lost
-	return err
-}
-
-// valuesIndex finds out where the blocks of a file of values begin, from the
-// index in front of its footer.
-func valuesIndex(file vfs.File) (known []extent) {
-	info, err := file.Stat()
-	if err != nil || info.Size() < footerLen || checkFooter(file) != nil {
-		return nil
-	}
-	var foot [footerLen]byte
-	if _, err := file.ReadAt(foot[:], info.Size()-footerLen); err != nil {
-		return nil
-	}
-	at, length := int64(binary.LittleEndian.Uint64(foot[4:])), int64(binary.LittleEndian.Uint64(foot[12:]))
-	if at < 0 || length < 0 || at+length+trailerLen > info.Size() || length > carveMost {
-		return nil
-	}
-	raw := make([]byte, length+trailerLen)
-	if _, err := file.ReadAt(raw, at); err != nil || blockEnd(raw) != int(length)+1 {
-		return nil
-	}
-	data, err := unpack(raw[:length+1])
-	if err != nil {
-		return nil
-	}
-	defer func() {
-		if recover() != nil {
-			known = nil
-		}
-	}()
-	d := colblk.DecodeBlock(data, 4)
-	n := d.Rows()
-	offsets := d.Uints(1)
-	for i := range n - 1 {
-		from, to := int64(offsets.At(i)), int64(offsets.At(i+1))
-		known = append(known, extent{from, to - from - trailerLen})
-	}
-	return known
-}
-
-// logBlock is how long the blocks are of which a log is made. What begins in a
-// sound one can be read, whatever was before it.
-const logBlock = 32 << 10
-
-// log takes the batches of a log, also those behind a damaged one.
-func (r *rescue) log(file vfs.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	for from := int64(0); from < info.Size(); {
-		in := &counted{r: io.NewSectionReader(file, from, info.Size()-from)}
-		if err := r.batches(newLogReader(record.NewReader, in, r.number)); err == nil {
-			return nil
-		} else if !errors.Is(err, errLog) {
-			return err
-		}
-		// What was read last is in the damaged block, or is it.
-		from += max(in.n-1, 0)/logBlock*logBlock + logBlock
-	}
-	return nil
-}
-
-// newLogReader is record.NewReader, whose numbers are of a type without a name
-// here.
-func newLogReader[N ~uint64, R any](open func(io.Reader, N) R, r io.Reader, number uint64) R {
-	return open(r, N(number))
-}
-
-// counted counts what is read.
-type counted struct {
-	r io.Reader
-	n int64
-}
-
-// Read implements io.Reader.
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// errLog: a log cannot be read further.
-var errLog = errors.New("pebblekv: a log is damaged, or torn")
-
-func (r *rescue) batches(in *record.Reader) error {
-	for {
-		next, err := in.Next()
-		var data []byte
-		if err == nil {
-			data, err = io.ReadAll(next)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", errLog, err)
-		}
-		if err := r.batchOf(data); err != nil {
-			return err
-		}
-	}
-}
-
-func (r *rescue) batchOf(data []byte) error {
-	head, ok := batchrepr.ReadHeader(data)
-	if !ok {
-		return nil
-	}
-	ops := batchrepr.Read(data)
-	for i := uint64(0); ; i++ {
-		kind, key, value, ok, err := ops.Next()
-		if err != nil || !ok {
-			return nil
-		}
-		if value == nil && byte(kind) == kindSet {
-			value = []byte{}
-		}
-		if err := r.entry(key, uint64(head.SeqNum)+i, byte(kind), value); err != nil {
-			return err
-		}
-	}
 }
 
 // settle writes refs, log records and a state that fits them. odd says in what they
