@@ -20,10 +20,13 @@
 //	                                             side: where receipts are, logins that
 //	                                                   wait, delegations, revocations,
 //	                                                   who holds which blob
+//	                                           branch lack/did:key:…/…  what an agent has
+//	                                             tree: of an answer that comes in parts
 //
 // The branch of a space is named "space/" and its DID. What its keys mean is in
 // layout.go; what the side trees hold, in index.go, access.go, revoke.go,
-// answers.go and drop.go.
+// answers.go and drop.go. What is too large for one request or answer goes in
+// several, each of which leads to a tree on the way (portion.go, lack.go).
 //
 // Invariants, which tests cite by S and requirements by number:
 //

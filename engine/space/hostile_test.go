@@ -192,6 +192,7 @@ func TestLyingService(t *testing.T) {
 		"another root":    reply(answer{Root: codec.Sum([]byte("x")).CID()}),
 		"a planted entry": reply(answer{Root: root, Changes: []wireChange{{Key: []byte("/user/y"), To: wireValue{Bytes: &value}}}}),
 		"an empty key":    reply(answer{Root: root, Changes: []wireChange{{To: wireValue{Bytes: &value}}}}),
+		"more of nothing": reply(answer{Root: root, More: true}),
 		"asks for ever":   reply(answer{Root: root, Need: []cid.Cid{root}}),
 		"rebase for ever": reply(answer{Root: root, Rebase: true}),
 	} {

@@ -62,8 +62,6 @@ func status(err error) int {
 	var refused *auth.Denied
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, errAnswer) && errors.Is(err, ErrTooLarge):
-		return http.StatusUnprocessableEntity
 	case errors.As(err, &tooLarge), errors.Is(err, ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.As(err, &refused):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -20,6 +21,7 @@ type merged struct {
 	index     []prolly.Edit // of the side tree
 	refused   []wireRefusal
 	conflicts []wireConflict
+	room      int // bytes of values that conflicts may still have
 }
 
 // sortEntries orders entries by key.
@@ -94,7 +96,7 @@ func same(a, b *prolly.Value) bool {
 // Where both changed a key, ours stays. What only the service may change is put
 // before the gate (S3).
 func merge(ctx context.Context, ns prolly.NodeStore, base, ours, theirs prolly.Tree, changes []wireChange, index *engine.Root) (*merged, error) {
-	m := &merged{}
+	m := &merged{room: maxConflicts}
 	for _, c := range changes {
 		was, err := valueAt(ctx, base, c.Key)
 		if err != nil {
@@ -130,6 +132,9 @@ func (m *merged) conflict(ctx context.Context, ns prolly.NodeStore, c wireChange
 		return err
 	}
 	o, err := toWire(ctx, ns, mine)
+	if m.room -= b.size() + o.size(); err == nil && m.room < 0 {
+		err = fmt.Errorf("%w: more than %d bytes of values in conflict", ErrTooLarge, maxConflicts)
+	}
 	m.conflicts = append(m.conflicts, wireConflict{Key: c.Key, Base: b, Ours: o, Theirs: c.To})
 	return err
 }

@@ -18,7 +18,9 @@ import (
 // less, down to the least.
 const (
 	maxPart = maxRequest / 2
-	minPart = 64 << 10
+	minPart = 1 << 10
+
+	maxParts = 1 << 16 // of one Space.Sync
 )
 
 // part is how many bytes of a difference the client sends at once.
@@ -28,9 +30,6 @@ func (c *Client) part() int {
 	}
 	return maxPart
 }
-
-// errAnswer: what the client lacks is more than one answer may have.
-var errAnswer = errors.New("the answer")
 
 // errPart: the service does not take a request because of its size.
 var errPart = errors.New("a request larger than the service takes")

@@ -36,13 +36,13 @@ type Refusal struct {
 // is verified to lead to the root that it announces before anything of it is
 // seen. A write that is made meanwhile stays, and travels with the next sync.
 //
-// A difference that is too large for one request goes in several, by key, each a
-// sync of its own: what was sent before one that fails stands on both sides.
-// ErrTooLarge when a single entry, or the answer, is more than the service takes
-// or gives.
+// A difference that is too large for one request, or one answer, goes in several,
+// by key, each a sync of its own: what went before one that fails stands on both
+// sides, and is not sent again. ErrTooLarge when a single entry is more than the
+// service takes.
 func (s *Space) Sync(ctx context.Context, c *Client) (*Report, error) {
 	var all Report
-	for part := c.part(); ; {
+	for part, n := c.part(), 0; n < maxParts; n++ {
 		r, more, err := s.syncPart(ctx, c, part)
 		if errors.Is(err, errPart) && part > minPart {
 			part /= 4 // the service takes less than others
@@ -56,6 +56,7 @@ func (s *Space) Sync(ctx context.Context, c *Client) (*Report, error) {
 			return &all, nil
 		}
 	}
+	return nil, fmt.Errorf("space: sync: %w: it goes on without end", ErrService)
 }
 
 // add adds what came of another part.
@@ -85,7 +86,7 @@ func (s *Space) syncPart(ctx context.Context, c *Client, part int) (r *Report, m
 	if err := p.exchange(ctx); err != nil {
 		return nil, false, err
 	}
-	return &p.report, p.more, p.take(ctx)
+	return &p.report, p.more || p.ans.More, p.take(ctx)
 }
 
 // pull is one sync under way.
@@ -192,6 +193,9 @@ func (p *pull) take(ctx context.Context) error {
 		p.report.Conflicts = append(p.report.Conflicts, c.Key)
 	}
 	now := p.head
+	if p.ans.More && len(p.ans.Changes) == 0 {
+		return fmt.Errorf("%w: it has more, and sends nothing", ErrService)
+	}
 	if len(p.ans.Changes) > 0 {
 		var err error
 		if now, err = applied(ctx, p.ns, p.head, p.ans.Changes); err != nil {

@@ -36,6 +36,7 @@ type ServiceOptions struct {
 type Limits struct {
 	RequestBytes int64         // of one request but a blob: 64 MiB
 	Blocks       int           // of one request: 65,536
+	AnswerBytes  int64         // of the entries in one answer to a sync, with what they link to, about: 16 MiB
 	BlobBytes    uint64        // of one blob: 4 GiB
 	Invocations  int           // of one message: 256
 	Requests     int           // at work at once: 64
@@ -48,6 +49,8 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	set(&l.RequestBytes, maxRequest)
 	set(&l.Blocks, 65_536)
+	set(&l.AnswerBytes, 16<<20)
+	l.AnswerBytes = min(l.AnswerBytes, maxAnswer/4)
 	set(&l.BlobBytes, 4<<30)
 	set(&l.Invocations, 256)
 	set(&l.Requests, 64)
@@ -85,6 +88,8 @@ type Service struct {
 	// own branch is taken before that of a space.
 	syncing, running locks
 	digests          locks // of blobs; taken last
+
+	lacks sync.Map // names of branches that hold what clients have of an answer: when that was
 
 	revokedMu sync.RWMutex
 	revoked   map[cid.Cid]struct{}
@@ -128,6 +133,9 @@ func (s *Service) recall(ctx context.Context) error {
 		return fmt.Errorf("space: service: %w", err)
 	}
 	if err := s.finishDrops(ctx); err != nil {
+		return fmt.Errorf("space: service: %w", err)
+	}
+	if err := s.recallLacks(ctx); err != nil {
 		return fmt.Errorf("space: service: %w", err)
 	}
 	return s.loadRevocations(ctx)

@@ -8,7 +8,6 @@ import (
 
 	cid "github.com/ipfs/go-cid"
 	"github.com/storacha/go-ucanto/core/ipld"
-	"github.com/storacha/go-ucanto/core/ipld/block"
 	"github.com/storacha/go-ucanto/did"
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
@@ -24,7 +23,8 @@ func (s *Service) sync(ctx context.Context, id did.DID, car *carBlocks) (*answer
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.maySync(ctx, id, &req, car); err != nil {
+	agent, err := s.maySync(ctx, id, &req, car)
+	if err != nil {
 		return nil, nil, err
 	}
 	unlock, err := s.syncing.lock(ctx, id.String())
@@ -36,25 +36,25 @@ func (s *Service) sync(ctx context.Context, id did.DID, car *carBlocks) (*answer
 	if err != nil {
 		return nil, nil, err
 	}
-	y := &syncing{s: s, id: id, b: b, req: &req, car: car}
+	y := &syncing{s: s, id: id, agent: agent, b: b, req: &req, car: car}
 	defer y.close()
 	return y.do(ctx)
 }
 
-// maySync checks the invocation that a request came with.
-func (s *Service) maySync(ctx context.Context, id did.DID, req *request, car *carBlocks) error {
+// maySync checks the invocation that a request came with, and tells whose it is.
+func (s *Service) maySync(ctx context.Context, id did.DID, req *request, car *carBlocks) (agent did.DID, err error) {
 	j, err := s.newJob(ctx, req.Ucan, car.get)
 	if errors.Is(err, engine.ErrMissing) || errors.Is(err, auth.ErrMissing) || errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrBudget) {
-		return fmt.Errorf("%w: authorization: %v", ErrMalformed, err)
+		return agent, fmt.Errorf("%w: authorization: %v", ErrMalformed, err)
 	}
 	if err != nil {
-		return err
+		return agent, err
 	}
 	if _, err := s.auth.Access(ctx, j.chain); err != nil {
-		return err
+		return agent, err
 	}
 	if j.cap.Can != abilitySync || j.cap.With != id.String() || req.Space != id.String() {
-		return denied(auth.Unauthorized, "the invocation is not of %s of %v", abilitySync, id)
+		return agent, denied(auth.Unauthorized, "the invocation is not of %s of %v", abilitySync, id)
 	}
 	var head cid.Cid
 	if j.cap.Nb != nil {
@@ -65,19 +65,20 @@ func (s *Service) maySync(ctx context.Context, id did.DID, req *request, car *ca
 		}
 	}
 	if !head.Equals(req.Head) {
-		return denied(auth.Unauthorized, "the invocation is for another head")
+		return agent, denied(auth.Unauthorized, "the invocation is for another head")
 	}
-	return nil
+	return j.chain.Issuer(), nil
 }
 
 // syncing is one sync under way.
 type syncing struct {
-	s   *Service
-	id  did.DID
-	b   *engine.Branch
-	req *request
-	car *carBlocks
-	ans answer
+	s     *Service
+	id    did.DID
+	agent did.DID
+	b     *engine.Branch
+	req   *request
+	car   *carBlocks
+	ans   answer
 
 	opened []*engine.Snapshot
 }
@@ -314,44 +315,4 @@ func (y *syncing) settle(ctx context.Context, m *merged) error {
 		return err
 	}
 	return y.b.Sync(ctx)
-}
-
-// answer tells the client what its tree lacks, with the blocks that it links to.
-func (y *syncing) answer(ctx context.Context, theirs prolly.Tree, m *merged) (*answer, []ipld.Block, error) {
-	now, err := y.snapshot(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	y.ans.Root, y.ans.Entries = now.Root(), now.Len()
-	y.ans.Refused, y.ans.Conflicts = m.refused, m.conflicts
-	if y.ans.Changes, err = diffChanges(ctx, y.s.e.Nodes(), theirs, now, maxAnswer/2); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	blocks, err := linkedBlocks(ctx, y.s.e.ReadBlock, y.ans.Changes, y.car.byName, maxAnswer/2)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	y.s.n.syncs.Add(1)
-	return &y.ans, blocks, nil
-}
-
-// linkedBlocks are the blocks that changes link to, but those that the other
-// side has, up to so many bytes.
-func linkedBlocks(ctx context.Context, read blockSource, changes []wireChange, has map[cid.Cid][]byte, size int) ([]ipld.Block, error) {
-	var out []ipld.Block
-	limit := size
-	for l := range links(changes, has) {
-		b, err := read(ctx, l)
-		if errors.Is(err, engine.ErrMissing) || errors.Is(err, engine.ErrHash) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if size -= len(b); size < 0 {
-			return nil, fmt.Errorf("%w: more than %d bytes of linked blocks", ErrTooLarge, limit)
-		}
-		out = append(out, block.NewBlock(linkOf(l), b))
-	}
-	return out, nil
 }

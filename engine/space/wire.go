@@ -60,7 +60,7 @@ type request struct {
 }
 
 type answer struct {
-	Root      cid.Cid
+	Root      cid.Cid // that the changes lead to
 	Entries   uint64
 	Need      []cid.Cid // blocks wanted before anything is done
 	Rebase    bool      // the base is not known: everything is wanted
@@ -68,6 +68,7 @@ type answer struct {
 	Refused   []wireRefusal
 	Conflicts []wireConflict
 	Changes   []wireChange // from the request's head to Root
+	More      bool         // Root is on the way: the rest is the answer to the next sync, from there
 }
 
 type wireRefusal struct {
@@ -158,15 +159,19 @@ const (
 	maxChanges = 250_000
 	maxRequest = 64 << 20
 	maxAnswer  = 256 << 20
+
+	maxConflicts = 32 << 20 // bytes of values that were there, in the conflicts of one answer
 )
 
 // size is about what the change takes on the wire, in bytes.
-func (c wireChange) size() int {
-	n := len(c.Key) + 48
-	if c.To.Bytes != nil {
-		n += len(*c.To.Bytes)
+func (c wireChange) size() int { return len(c.Key) + 48 + c.To.size() }
+
+// size is how many bytes the value has.
+func (v wireValue) size() int {
+	if v.Bytes == nil {
+		return 0
 	}
-	return n
+	return len(*v.Bytes)
 }
 
 // wireDiff yields the difference between two trees as it travels.
@@ -190,22 +195,6 @@ func wireDiff(ctx context.Context, ns prolly.NodeStore, from, to prolly.Tree) it
 			}
 		}
 	}
-}
-
-// diffChanges is the difference between two trees, of so many bytes at most.
-func diffChanges(ctx context.Context, ns prolly.NodeStore, from, to prolly.Tree, size int) ([]wireChange, error) {
-	var out []wireChange
-	left := size
-	for c, err := range wireDiff(ctx, ns, from, to) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, c)
-		if left -= c.size(); left < 0 || len(out) > maxChanges {
-			return nil, fmt.Errorf("%w: a difference of more than %d bytes or %d entries", ErrTooLarge, size, maxChanges)
-		}
-	}
-	return out, nil
 }
 
 // writeCAR writes a CARv1 with one root, which is its first block.
