@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/stall"
 	"github.com/go-ds-prolly/go-ds-prolly/kv/pebblekv"
 )
 
@@ -35,37 +36,40 @@ func TestW1Amplification(t *testing.T) {
 			t.Errorf("W1 violated: an amplification of %v behind", r.amplification())
 		}
 		var text strings.Builder
-		if err := r.print(&text); err != nil || !strings.Contains(text.String(), "write amplification") {
+		if _, err := r.print(&text); err != nil || !strings.Contains(text.String(), "write amplification") {
 			t.Errorf("%v\n%s", err, &text)
 		}
 	}
 }
 
-func TestW2StallsAndTheirCauses(t *testing.T) {
+func TestW2W3Result(t *testing.T) {
 	at := func(ms int) time.Time { return time.UnixMilli(int64(1000 + ms)) }
-	ms := time.Millisecond
+	const ms = time.Millisecond
 	r := &result{
 		options: options{stall: 100 * ms},
-		writes:  []write{{at(500), 300 * ms}, {at(0), 50 * ms}, {at(100), 101 * ms}},
-		events: []pebblekv.Event{
-			{What: "flush", Begin: at(400), Took: 200 * ms},
-			{What: "compaction", Begin: at(0), Took: 10_000 * ms},
-			{What: "elsewhere", Begin: at(5_000), Took: 100 * ms},
-		},
+		nodes:   100,
+		after:   pebblekv.Metrics{IngestedBytes: 110},
+		writes:  stall.Writes{{Begin: at(500), Took: 300 * ms}, {Begin: at(0), Took: 50 * ms}},
+		events:  []pebblekv.Event{{What: "flush", Begin: at(400), Took: 200 * ms}},
 	}
-	long := r.stalls()
-	if len(long) != 2 || !long[0].begin.Equal(at(100)) {
-		t.Fatalf("W2 violated: %v", long)
+	reached := func() (string, bool) {
+		var text strings.Builder
+		all, err := r.print(&text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text.String(), all
 	}
-	if got, want := strings.Join(r.causes(long[1]), "; "), "compaction, 300ms; flush, 100ms"; got != want {
-		t.Errorf("W2 violated: %q, not %q", got, want)
+	if text, all := reached(); all || !strings.Contains(text, "300ms  flush, 100ms") || strings.Contains(text, "50ms  ") {
+		t.Errorf("W2 or W3 violated:\n%s", text)
 	}
-	r.events = nil
-	if got := r.causes(long[0])[0]; !strings.Contains(got, "nothing that the store did") {
-		t.Errorf("no cause: %q", got)
+	r.writes = r.writes[1:]
+	if text, all := reached(); !all {
+		t.Errorf("W3 violated:\n%s", text)
 	}
-	if got := r.quantile(0.5); got != 101*ms {
-		t.Errorf("the median is %v", got)
+	r.after.IngestedBytes++
+	if text, all := reached(); all {
+		t.Errorf("W3 violated:\n%s", text)
 	}
 }
 

@@ -12,24 +12,26 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:])
+	all, err := command(ctx, os.Args[1:])
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "longwrite:", err)
 		os.Exit(2)
+	case !all:
+		os.Exit(1)
 	}
 }
 
-func command(ctx context.Context, args []string) error {
+func command(ctx context.Context, args []string) (all bool, err error) {
 	o, err := parse(args)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r, err := o.run(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	return r.print(os.Stdout)
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/stall"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/kv/pebblekv"
@@ -25,7 +26,7 @@ type store struct {
 	kv     *pebblekv.Store
 	e      *engine.Engine
 	b      *engine.Branch
-	events events
+	events stall.Events
 }
 
 // through hides from the engine that nodes can be put behind.
@@ -33,7 +34,7 @@ type through struct{ kv.Store }
 
 func (o *options) open(ctx context.Context, dir string) (s *store, err error) {
 	s = new(store)
-	if s.kv, err = pebblekv.Open(dir, &pebblekv.Options{OnEvent: s.events.add}); err != nil {
+	if s.kv, err = pebblekv.Open(dir, &pebblekv.Options{OnEvent: s.events.Add}); err != nil {
 		return nil, err
 	}
 	var under kv.Store = s.kv
@@ -78,7 +79,7 @@ func (o *options) run(ctx context.Context) (r *result, err error) {
 		return nil, err
 	}
 	r.after, r.nodes = s.kv.Metrics(), s.e.Stats().NodeWriteBytes-r.nodes
-	r.events = s.events.all()
+	r.events = s.events.All()
 	return r, nil
 }
 
@@ -92,21 +93,15 @@ func entries(data dataset.Set, n int) func(func(prolly.Entry, error) bool) {
 	}
 }
 
-// write is what took how long.
-type write struct {
-	begin time.Time
-	took  time.Duration
-}
-
 // write has the writers write until there are enough bytes of nodes.
-func (o *options) write(ctx context.Context, s *store, data dataset.Set) (writes []write, err error) {
+func (o *options) write(ctx context.Context, s *store, data dataset.Set) (writes stall.Writes, err error) {
 	enough := s.e.Stats().NodeWriteBytes + o.nodeBytes
 	var round atomic.Int64
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	for range o.writers {
 		g.Go(func() error {
-			var own []write
+			var own stall.Writes
 			for s.e.Stats().NodeWriteBytes < enough && ctx.Err() == nil {
 				w, err := o.once(ctx, s, data, int(round.Add(1)))
 				if err != nil {
@@ -124,7 +119,7 @@ func (o *options) write(ctx context.Context, s *store, data dataset.Set) (writes
 }
 
 // once writes a batch of updates, and makes a root.
-func (o *options) once(ctx context.Context, s *store, data dataset.Set, round int) (write, error) {
+func (o *options) once(ctx context.Context, s *store, data dataset.Set, round int) (stall.Write, error) {
 	edits := make([]prolly.Edit, 0, o.edits)
 	for _, e := range data.Updates(data.Pick(o.edits, o.entries, round), round) {
 		edits = append(edits, prolly.Edit{Key: e.Key, Value: prolly.Value{Bytes: e.Value}})
@@ -137,7 +132,7 @@ func (o *options) once(ctx context.Context, s *store, data dataset.Set, round in
 	if err == nil && o.sync {
 		err = s.b.Sync(ctx)
 	}
-	return write{begin, time.Since(begin)}, err
+	return stall.Write{Begin: begin, Took: time.Since(begin)}, err
 }
 
 // rest waits until everything is durable and Pebble has written nothing for a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -12,7 +13,7 @@ const leafEdits = 100_000
 
 // leaves counts the leaves that an edit makes anew: a third of the edits each
 // insert, delete and replace.
-func leaves(ctx context.Context, t prolly.Tree, ns prolly.NodeStore, edits int) ([]row, error) {
+func leaves(ctx context.Context, t prolly.Tree, ns prolly.NodeStore, edits int) ([]target.Row, error) {
 	s := &counted{NodeStore: ns}
 	t = t.In(s)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -37,9 +38,9 @@ func leaves(ctx context.Context, t prolly.Tree, ns prolly.NodeStore, edits int) 
 			moved += made
 		}
 	}
-	note := "insertions and deletions alone: " + figure(float64(moved)/float64(2*edits/3))
-	return []row{
-		{"new leaves for an edit, mean", float64(sum) / float64(edits), 1.05, "", note},
-		{"new leaves for an edit, worst of " + figure(float64(edits)), float64(worst), 6, "", ""},
+	note := "insertions and deletions alone: " + target.Figure(float64(moved)/float64(2*edits/3))
+	return []target.Row{
+		target.AtMost("new leaves for an edit, mean", float64(sum)/float64(edits), 1.05, "", note),
+		target.AtMost("new leaves for an edit, worst of "+target.Figure(float64(edits)), float64(worst), 6, "", ""),
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
@@ -58,7 +59,7 @@ func command(ctx context.Context, args []string, w io.Writer) (all bool, err err
 		return false, err
 	}
 	if o.out == "" {
-		return print(w, rows)
+		return target.Print(w, rows)
 	}
 	f, err := os.Create(o.out)
 	if err != nil {
@@ -66,7 +67,7 @@ func command(ctx context.Context, args []string, w io.Writer) (all bool, err err
 	}
 	_, err = fmt.Fprintf(f, "%s\n    go run ./bench/measures -n %d -wide %d -o %s\n\n", head, o.n, o.wide, o.out)
 	if err == nil {
-		all, err = print(f, rows)
+		all, err = target.Print(f, rows)
 	}
 	if err == nil {
 		_, err = io.WriteString(f, foot)
@@ -89,8 +90,8 @@ The node reads of a merge of two branches, beside those of the two differences
     go test ./prolly -run TestMergeReads -v -merge.entries 1000000
 `
 
-func (o *options) measure(ctx context.Context) (rows []row, err error) {
-	add := func(more []row, e error) {
+func (o *options) measure(ctx context.Context) (rows []target.Row, err error) {
+	add := func(more []target.Row, e error) {
 		rows, err = append(rows, more...), errors.Join(err, e)
 	}
 	ns := prolly.NewMemStore()

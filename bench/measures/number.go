@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -19,7 +20,7 @@ const numbers = 5_000
 var errNumber = errors.New("an entry is not where it should be")
 
 // number finds entries by their number and the other way round, warm.
-func number(ctx context.Context, dir string) (rows []row, err error) {
+func number(ctx context.Context, dir string) (rows []target.Row, err error) {
 	err = opened(ctx, dir, func(b *engine.Branch) error {
 		return pinned(ctx, b, func(t prolly.Tree) error {
 			rows, err = numberIn(ctx, t)
@@ -29,7 +30,7 @@ func number(ctx context.Context, dir string) (rows []row, err error) {
 	return rows, err
 }
 
-func numberIn(ctx context.Context, t prolly.Tree) (rows []row, err error) {
+func numberIn(ctx context.Context, t prolly.Tree) (rows []target.Row, err error) {
 	asked := make([]uint64, min(numbers, t.Len()))
 	keys := make([][]byte, len(asked))
 	r := rand.New(rand.NewPCG(3, 4))
@@ -58,7 +59,7 @@ func numberIn(ctx context.Context, t prolly.Tree) (rows []row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, row{x.what + ", warm, of " + figure(float64(t.Len())), took, 5, "µs", ""})
+		rows = append(rows, target.AtMost(x.what+", warm, of "+target.Figure(float64(t.Len())), took, 5, "µs", ""))
 	}
 	return rows, nil
 }

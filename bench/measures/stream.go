@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"runtime/metrics"
 	"slices"
-	"sync"
-	"time"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/resident"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/car"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
@@ -34,13 +32,13 @@ func stream(ctx context.Context, dir string, n uint64, w io.Writer) error {
 	var r streamed
 	err := opened(ctx, dir, func(b *engine.Branch) error {
 		return pinned(ctx, b, func(t prolly.Tree) (err error) {
-			if r.Scan, err = watched(&r, func() error { return scanned(ctx, t, n) }); err != nil {
+			if r.Scan, err = r.watched(func() error { return scanned(ctx, t, n) }); err != nil {
 				return err
 			}
-			if r.Diff, err = watched(&r, func() error { return differed(ctx, t, n) }); err != nil {
+			if r.Diff, err = r.watched(func() error { return differed(ctx, t, n) }); err != nil {
 				return err
 			}
-			r.Export, err = watched(&r, func() error {
+			r.Export, err = r.watched(func() error {
 				_, err := car.Export(ctx, b.Engine(), io.Discard, t.Root(), car.ExportOptions{})
 				return err
 			})
@@ -78,45 +76,11 @@ func allSeen[T any](all iter.Seq2[T, error], n uint64) error {
 	return nil
 }
 
-// watched looks at the memory every few milliseconds while f runs.
-func watched(r *streamed, f func() error) (most uint64, err error) {
-	stop, done := make(chan struct{}), sync.WaitGroup{}
-	done.Go(func() {
-		t := time.NewTicker(5 * time.Millisecond)
-		defer t.Stop()
-		for {
-			now, live := held()
-			most, r.Live = max(most, now), max(r.Live, live)
-			select {
-			case <-stop:
-				return
-			case <-t.C:
-			}
-		}
-	})
-	err = f()
-	close(stop)
-	done.Wait()
-	return most, err
-}
-
-// held returns the memory of the process that is no file's, garbage included,
-// and what of the heap was in use when the collector last looked.
-func held() (resident, live uint64) {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	metrics.Read(samples)
-	resident, live = samples[0].Value.Uint64()-samples[1].Value.Uint64(), samples[2].Value.Uint64()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil { // not Linux: what the Go runtime had from the system
-		return resident, live
-	}
-	var kib uint64
-	if _, after, ok := bytes.Cut(status, []byte("RssAnon:")); ok {
-		if n, _ := fmt.Sscan(string(after), &kib); n == 1 {
-			resident = kib << 10
-		}
-	}
-	return resident, live
+// watched looks at the memory while f runs.
+func (r *streamed) watched(f func() error) (most uint64, err error) {
+	p, err := resident.Watch(f)
+	r.Live = max(r.Live, p.Live)
+	return p.Resident, err
 }
 
 // linksC tells whether Pebble keeps its blocks outside the Go heap.
@@ -127,7 +91,7 @@ func linksC() bool {
 
 // streams runs stream in another process, which is told by GOMEMLIMIT what it
 // may have.
-func streams(ctx context.Context, dir string, n int) ([]row, error) {
+func streams(ctx context.Context, dir string, n int) ([]target.Row, error) {
 	const reach = cacheBytes + blockBytes + memTables + 64<<20
 	limit := cacheBytes + 64<<20 // of the Go runtime, in which Pebble's part is not,
 	if !linksC() {
@@ -151,9 +115,9 @@ func streams(ctx context.Context, dir string, n int) ([]row, error) {
 	of := fmt.Sprintf(" of %d entries", n)
 	note := "all that the process holds; to reach: caches of 64 (nodes) and 32 (blocks), 128 that Pebble keeps for memtables and lends to its cache, and 64"
 	mib := func(v uint64) float64 { return float64(v) / (1 << 20) }
-	return []row{
-		{"memory while scanning" + of, mib(r.Scan), mib(reach), "MiB", note},
-		{"memory while comparing" + of + " with none", mib(r.Diff), mib(reach), "MiB", ""},
-		{"memory while exporting" + of, mib(r.Export), mib(reach), "MiB", "in use at most, in all three: " + figure(mib(r.Live)) + " MiB"},
+	return []target.Row{
+		target.AtMost("memory while scanning"+of, mib(r.Scan), mib(reach), "MiB", note),
+		target.AtMost("memory while comparing"+of+" with none", mib(r.Diff), mib(reach), "MiB", ""),
+		target.AtMost("memory while exporting"+of, mib(r.Export), mib(reach), "MiB", "in use at most, in all three: "+target.Figure(mib(r.Live))+" MiB"),
 	}, nil
 }

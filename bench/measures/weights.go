@@ -11,6 +11,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -43,7 +44,7 @@ func (w *weighed) variation() float64 {
 
 // weights builds trees of several shapes of keys, and of keys made against the
 // hash, and weighs their nodes.
-func weights(ctx context.Context, n, against int) ([]row, error) {
+func weights(ctx context.Context, n, against int) ([]target.Row, error) {
 	all, worst, worstIs := weighed{}, 0., ""
 	for _, s := range []struct {
 		name string
@@ -69,9 +70,9 @@ func weights(ctx context.Context, n, against int) ([]row, error) {
 			worst, worstIs = v, s.name
 		}
 	}
-	return []row{
-		{fmt.Sprintf("nodes outside W and M, of %d", all.nodes), float64(all.outside), 0, "", "keys made against the hash included"},
-		{"variation of node weights", worst, 0.31, "", "the largest, of " + worstIs},
+	return []target.Row{
+		target.AtMost(fmt.Sprintf("nodes outside W and M, of %d", all.nodes), float64(all.outside), 0, "", "keys made against the hash included"),
+		target.AtMost("variation of node weights", worst, 0.31, "", "the largest, of "+worstIs),
 	}, nil
 }
 
