@@ -9,8 +9,6 @@ import (
 	"iter"
 	"os"
 	"os/exec"
-	"runtime/debug"
-	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/resident"
 	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
@@ -83,18 +81,12 @@ func (r *streamed) watched(f func() error) (most uint64, err error) {
 	return p.Resident, err
 }
 
-// linksC tells whether Pebble keeps its blocks outside the Go heap.
-func linksC() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
-}
-
 // streams runs stream in another process, which is told by GOMEMLIMIT what it
 // may have.
 func streams(ctx context.Context, dir string, n int) ([]target.Row, error) {
 	const reach = cacheBytes + blockBytes + memTables + 64<<20
 	limit := cacheBytes + 64<<20 // of the Go runtime, in which Pebble's part is not,
-	if !linksC() {
+	if !resident.LinksC() {
 		limit = reach // unless there is no other place for it
 	}
 	self, err := os.Executable()

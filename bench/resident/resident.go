@@ -13,6 +13,7 @@ import (
 type Peak struct {
 	Resident uint64 // that is no file's, garbage not yet found included
 	Live     uint64 // of the Go heap, in use at the end of a cycle of its collector
+	Cycles   uint64 // of that collector, since the process began
 }
 
 // every is how long after one look the next follows.
@@ -27,7 +28,7 @@ func Watch(f func() error) (Peak, error) {
 		defer t.Stop()
 		for over := false; ; {
 			now := Now()
-			p.Resident, p.Live = max(p.Resident, now.Resident), max(p.Live, now.Live)
+			p = Peak{max(p.Resident, now.Resident), max(p.Live, now.Live), now.Cycles}
 			if over {
 				return
 			}
@@ -47,9 +48,9 @@ func Watch(f func() error) (Peak, error) {
 // Now is what the process holds now. Where the system does not tell, Resident
 // is what the Go runtime had from it.
 func Now() Peak {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	metrics.Read(samples)
-	p := Peak{Resident: samples[0].Value.Uint64() - samples[1].Value.Uint64(), Live: samples[2].Value.Uint64()}
+	p := Peak{Resident: samples[0].Value.Uint64() - samples[1].Value.Uint64(), Live: samples[2].Value.Uint64(), Cycles: samples[3].Value.Uint64()}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil { // not Linux
 		return p

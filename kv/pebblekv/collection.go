@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -198,12 +197,4 @@ func (c *collection) Close() error {
 		return c.s.describe("end of a collection", err)
 	}
 	return nil
-}
-
-// hold runs f, which keeps others waiting, and notes for how long.
-func hold(h *kv.Holds, cause string, f func() error) error {
-	began := time.Now()
-	err := f()
-	h.Add(time.Since(began), cause)
-	return err
 }

@@ -17,6 +17,8 @@ type Metrics struct {
 	Compactions   int64
 	CacheHits     int64 // blocks
 	CacheMisses   int64
+	CacheBytes    uint64 // that cached blocks take of memory
+	MemTableBytes uint64 // that memtables take, those that wait for their last readers included
 	DiskBytes     uint64
 }
 
@@ -42,6 +44,8 @@ func (s *Store) Metrics() (m Metrics) {
 		Compactions:   p.Compact.Count,
 		CacheHits:     p.BlockCache.Hits,
 		CacheMisses:   p.BlockCache.Misses,
+		CacheBytes:    uint64(p.BlockCache.Size),
+		MemTableBytes: p.MemTable.Size + p.MemTable.ZombieSize,
 		DiskBytes:     diskBytes(p),
 	}
 	if m.WrittenBytes > 0 {

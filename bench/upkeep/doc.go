@@ -1,0 +1,29 @@
+// Command upkeep shows what it costs to check and to collect a store with a
+// long history: in memory, in time, and to those who read and write meanwhile;
+// and what a collection gives back. It prints a table with each figure, what is
+// to be reached, and whether it is.
+//
+//	go run ./bench/upkeep                       1 M entries, 1,000 commits of 1,000 edits, 10 kept
+//	go run ./bench/upkeep -n 100000 -commits 100
+//	go run ./bench/upkeep -commits 100 -check -gc=false
+//
+// It does not look for garbage that a collection must not take (the tests of the
+// engine do), and compares with no other store (bench/peers does).
+//
+//	load -n, -commits of -edits ──► calm: readers and writers alone
+//	                                  │  memory, times of writes
+//	                     -check ──►  check beside the same
+//	                        -gc ──►  all but -keep commits cut off and collected, beside the same
+//	                                  │
+//	            closed: bytes on disk ▼ opened again: what is still unreachable, and a check
+//
+// Memory is that of the process, its files aside, at most while something goes
+// on, less what it is at most in the calm: so caches, memtables and what the Go
+// runtime leaves to be collected count on both sides, and whatever a check or a
+// collection holds besides, its garbage included, on one.
+//
+// Invariants, which the tests cite:
+//
+//	U1  What was not measured is an error, not a row.
+//	U2  The exit status is 1 when a row is not reached or a check finds a problem.
+package main
