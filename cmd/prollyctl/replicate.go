@@ -61,20 +61,27 @@ func newPush(a *app) *cobra.Command {
 		Long: `push sends what the branch has and a server's lacks. The server's branch moves
 from where it was last seen, or not at all: when others were faster, exit status
 1 and nothing changed, unless --resolve is given; then theirs is merged into ours
-first, as pull does.`,
+first, as pull does. With --force the server's branch becomes ours although it
+loses something by that, if it still is where it was last seen and the server
+allows it (serve --allow-force).`,
 		Example: `  prollyctl push
   prollyctl push origin --resolve ours
-  prollyctl --branch draft push origin --to main`,
+  prollyctl --branch draft push origin --to main
+  prollyctl push --force                # after reset: what only theirs has is lost`,
 		Args: wantArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
 			if o.Resolve, o.Newest, err = how.resolver(c, resolvers); err != nil {
 				return err
 			}
+			if o.Force && (o.Resolve != nil || o.Newest) {
+				return usagef("--force and --resolve exclude each other")
+			}
 			return a.push(c.Context(), optional(args, 0), o)
 		},
 	}
 	how.register(c, resolvers)
+	c.Flags().BoolVar(&o.Force, "force", false, "move the server's branch from where it was last seen, whatever it loses")
 	c.Flags().StringVar(&o.Branch, "to", "", "branch of the server (default that of --branch)")
 	return c
 }

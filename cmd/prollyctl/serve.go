@@ -19,6 +19,7 @@ import (
 type serveOptions struct {
 	listen, tokenFile string
 	write, publicRead bool
+	force             bool
 	concurrent        int
 }
 
@@ -41,6 +42,7 @@ SIGINT and SIGTERM: what is being answered is answered to the end.`,
 	f := c.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8480", "address to listen on")
 	f.BoolVar(&o.write, "write", false, "accept pushes from who has the token")
+	f.BoolVar(&o.force, "allow-force", false, "with --write: accept pushes that take something from a branch")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the bearer token that is asked for")
 	f.BoolVar(&o.publicRead, "public-read", false, "reading needs no token")
 	f.IntVar(&o.concurrent, "max-requests", 64, "requests answered at once")
@@ -85,6 +87,9 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.force && !o.write {
+		return usagef("--allow-force needs --write")
+	}
 	open := a.reading
 	if o.write {
 		open = a.writing
@@ -96,7 +101,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		}
 		log := slog.New(slog.NewTextHandler(a.stderr, nil))
 		srv := &http.Server{
-			Handler:           sync.NewHandler(s.e, sync.HandlerOptions{Authorize: authorize, MaxConcurrent: o.concurrent, Logger: log}),
+			Handler:           sync.NewHandler(s.e, sync.HandlerOptions{Authorize: authorize, Force: o.force, MaxConcurrent: o.concurrent, Logger: log}),
 			ReadHeaderTimeout: headerTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeader,

@@ -144,6 +144,39 @@ func (c *cli) gateway(address, root string) {
 	}
 }
 
+// What others may have seen is taken back where the server allows it.
+func TestPushForce(t *testing.T) {
+	c := newCLI(t)
+	if err := os.WriteFile(filepath.Join(c.dir, "token"), []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.fails(exitFailed, "--allow-force needs --write", "serve", "--allow-force")
+	for _, force := range []bool{false, true} {
+		hub, a := fmt.Sprint("hub", force), fmt.Sprint("a", force)
+		args := []string{"--write", "--token-file", "token"}
+		if force {
+			args = append(args, "--allow-force")
+		}
+		c.ok("--store", hub, "init")
+		c.ok("--store", a, "init")
+		address := c.serving(hub, args...)
+		c.ok("--store", a, "remote", "add", "origin", address, "--token-file", "token")
+		c.ok("--store", a, "put", "one", "1")
+		first := c.summary("--store", a, "push")
+		c.ok("--store", a, "put", "two", "2")
+		c.ok("--store", a, "push")
+		c.ok("--store", a, "reset", first.Commit.String())
+		c.fails(exitFailed, "exclude each other", "--store", a, "push", "--force", "--resolve", "ours")
+		if !force {
+			c.fails(exitFailed, "lets nobody", "--store", a, "push", "--force")
+			continue
+		}
+		if got := c.summary("--store", a, "push", "--force"); got.Outcome != "replaced" || got.Commit != first.Commit {
+			t.Errorf("push --force: %+v", got)
+		}
+	}
+}
+
 // A server is read-only unless told otherwise, and what is no server is told.
 func TestServeRefuses(t *testing.T) {
 	c := newStore(t)

@@ -18,6 +18,7 @@ const (
 	OpRead   OpKind = "read"   // a branch, or blocks by their CID
 	OpWrite  OpKind = "write"  // move a branch
 	OpCreate OpKind = "create" // make one
+	OpForce  OpKind = "force"  // move a branch to what does not descend from it; asked after OpWrite, with HandlerOptions.Force
 )
 
 // Op is what a request asks to be allowed.

@@ -120,6 +120,7 @@ var serverConducts = []serverConduct{
 		_ = w.end()
 	})},
 	{name: "unknown status", want: ErrProtocol, answer: frames(func(l *lure, w *frameWriter) { l.head(w, 99, l.next); _ = w.end() })},
+	{name: "status of a forced push", want: ErrProtocol, answer: frames(func(l *lure, w *frameWriter) { l.head(w, statusForce, l.next); _ = w.end() })},
 	{name: "status of a push", want: ErrProtocol, answer: frames(func(l *lure, w *frameWriter) { l.head(w, statusPush, l.next); _ = w.end() })},
 	{name: "head with bytes too many", want: ErrProtocol, answer: frames(func(l *lure, w *frameWriter) {
 		b, _ := head{statusSame, l.version(l.next)}.append(nil)

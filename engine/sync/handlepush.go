@@ -16,7 +16,7 @@ import (
 // A push is
 //
 //	head: where the client takes the branch to be; no payload: it is not there
-//	head: where it is to be
+//	head: where it is to be, of status push, or force
 //	steps
 //
 // and is answered with the head reached.
@@ -40,14 +40,15 @@ func (c *call) receivePush() error {
 	}
 	m := &meter{b: c.h.o.Budget}
 	fr := newFrameReader(c.body(), m)
-	expect, version, err := readPush(fr)
+	expect, to, err := readPush(fr)
 	if err != nil {
 		return err
 	}
+	version := to.version
 	if strings.HasPrefix(c.branch, hiddenPrefix) {
 		return fmt.Errorf("%w: %q", engine.ErrBadName, c.branch)
 	}
-	if err := c.pushable(expect, version.name()); err != nil {
+	if err := c.pushable(expect, to); err != nil {
 		return err
 	}
 	s := newSpool()
@@ -62,7 +63,7 @@ func (c *call) receivePush() error {
 	if len(values) > 0 {
 		return fmt.Errorf("sync: push: block %v: %w", values[0], ErrMissing)
 	}
-	in := &incoming{e: c.h.e, s: s, version: version, budget: c.h.o.Budget, expect: expect}
+	in := &incoming{e: c.h.e, s: s, version: version, budget: c.h.o.Budget, expect: expect, force: to.status == statusForce}
 	if expect == nil {
 		err = in.create(c.ctx, c.branch)
 	} else {
@@ -81,7 +82,11 @@ func (c *call) receivePush() error {
 }
 
 // pushable refuses early what would be refused in the end.
-func (c *call) pushable(expect *Version, to cid.Cid) error {
+func (c *call) pushable(expect *Version, h head) error {
+	to, forced := h.version.name(), h.status == statusForce
+	if forced && !c.h.o.Force {
+		return fmt.Errorf("%w: this server lets nobody move branches off their line", ErrForbidden)
+	}
 	now, err := c.h.version(c.ctx, c.branch)
 	switch {
 	case errors.Is(err, engine.ErrNoBranch):
@@ -94,34 +99,38 @@ func (c *call) pushable(expect *Version, to cid.Cid) error {
 	case expect == nil, expect.Commit != now.Commit, expect.Root != now.Root:
 		return fmt.Errorf("%w: the branch is not where it was taken to be", ErrDiverged)
 	}
-	return c.allow(OpWrite, to)
+	err = c.allow(OpWrite, to)
+	if err == nil && forced {
+		err = c.allow(OpForce, to)
+	}
+	return err
 }
 
 // readPush reads what a push begins with.
-func readPush(fr *frameReader) (expect *Version, version Version, err error) {
+func readPush(fr *frameReader) (expect *Version, to head, err error) {
 	b, err := fr.expect(frameHead)
 	if err != nil {
-		return nil, version, err
+		return nil, to, err
 	}
 	if len(b) > 0 {
 		h, err := parseHead(b)
 		if err != nil {
-			return nil, version, err
+			return nil, to, err
 		}
 		expect = &h.version
 	}
 	if b, err = fr.expect(frameHead); err != nil {
-		return nil, version, err
+		return nil, to, err
 	}
-	h, err := parseHead(b)
-	if err == nil && h.status != statusPush {
-		err = malformed("a push with status %d", h.status)
+	to, err = parseHead(b)
+	if err == nil && to.status != statusPush && to.status != statusForce {
+		err = malformed("a push with status %d", to.status)
 	}
-	return expect, h.version, err
+	return expect, to, err
 }
 
 // push works what was received into a branch that is where it was expected, and
-// stays on its line.
+// stays on its line, unless it is forced off.
 func (in *incoming) push(ctx context.Context, name string, expect *Version) error {
 	b, err := in.e.Lookup(ctx, name)
 	if err != nil {

@@ -41,6 +41,7 @@ const (
 // reading.
 type HandlerOptions struct {
 	Authorize     Authorize    // nil: ReadOnly
+	Force         bool         // branches may be moved off their line, by who is authorized to (OpForce)
 	Budget        Budget       // of one request; ServerBudget where it is zero
 	MaxConcurrent int          // requests at work at once; more are ErrBusy; 64 when 0
 	Logger        *slog.Logger // of failures of our own; none when nil

@@ -37,7 +37,8 @@ type incoming struct {
 	apart   bool            // the histories need not meet
 	resolve prolly.Resolver // for what has diverged; nil refuses
 	newest  bool            // the newer commit resolves
-	replace bool            // take it whatever the branch has
+	replace bool            // take it where both have something of their own
+	force   bool            // take it whatever the branch has
 	message string          // of the commit of a merge
 
 	outcome Outcome
@@ -170,12 +171,12 @@ func (t *integration) decide(ctx context.Context) error {
 	switch rel, err := t.relation(ctx); {
 	case err != nil:
 		return err
-	case rel == UpToDate || rel == Ahead:
+	case rel == UpToDate || rel == Ahead && !t.force:
 		t.outcome = rel
 		return nil
 	case t.uncommitted():
 		return ErrUncommitted
-	case rel == FastForward || t.replace:
+	case rel == FastForward || t.replace || t.force:
 		if t.outcome = rel; rel != FastForward {
 			t.outcome = Replaced
 		}

@@ -35,7 +35,8 @@ const (
 	statusBulk  status = 3 // one step from the empty tree
 	statusApart status = 4 // the commit, and symbols: nothing is known in common
 	statusPush  status = 5 // in a push: steps to this head
-	lastStatus         = statusPush
+	statusForce status = 6 // in a push: steps to this head, whatever the branch loses by it
+	lastStatus         = statusForce
 )
 
 // head is the payload of frameHead:

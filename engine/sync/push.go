@@ -24,6 +24,11 @@ type PushOptions struct {
 	Resolve  prolly.Resolver
 	Newest   bool // instead of Resolve: the newer of the two commits decides
 	Attempts int
+
+	// Force moves the remote branch to ours also when it loses something by that,
+	// if it still is where it was last seen: ErrDiverged when it is not. The server
+	// has to allow it: ErrForbidden. Nothing is merged.
+	Force bool
 }
 
 // Push brings a branch of the remote up to what ours has. The remote branch
@@ -49,7 +54,7 @@ func (c *Client) Push(ctx context.Context, b *engine.Branch, o PushOptions) (Res
 			return total, nil
 		}
 		behind := errors.Is(err, ErrDiverged) || errors.Is(err, engine.ErrConflict)
-		if !behind || o.Resolve == nil && !o.Newest || n == o.Attempts {
+		if !behind || o.Force || o.Resolve == nil && !o.Newest || n == o.Attempts {
 			return total, fmt.Errorf("push %s: %w", o.Branch, err)
 		}
 		pulled, err := c.Pull(ctx, b, po)
@@ -188,11 +193,32 @@ func (p *push) send(ctx context.Context, v Version, tree prolly.Tree) error {
 	if h.version.name() != v.name() {
 		return malformed("%v was pushed and %v is there", v.name(), h.version.name())
 	}
-	if p.result.Outcome = FastForward; !p.expect.name.Defined() {
-		p.result.Outcome = Created
+	if p.result.Outcome, err = p.moved(ctx, v); err != nil {
+		return err
 	}
 	_, err = fr.expect(frameEnd)
 	return err
+}
+
+// moved is what became of the remote branch.
+func (p *push) moved(ctx context.Context, v Version) (Outcome, error) {
+	switch {
+	case !p.expect.name.Defined():
+		return Created, nil
+	case p.expect.commit == nil || !p.o.Force:
+		return FastForward, nil
+	case !v.Commit.Defined():
+		return Replaced, nil
+	}
+	g := newGraph(p.e, nil, p.budget.Commits)
+	ours, err := g.read(ctx, v.Commit)
+	if err != nil {
+		return "", err
+	}
+	if below, err := g.descends(ctx, ours, *p.expect.commit); below || err != nil {
+		return FastForward, err
+	}
+	return Replaced, nil
 }
 
 // message writes the push.
@@ -208,7 +234,11 @@ func (p *push) message(ctx context.Context, w *frameWriter, v Version, tree prol
 			return err
 		}
 	}
-	to, err := head{statusPush, v}.append(nil)
+	kind := statusPush
+	if p.o.Force {
+		kind = statusForce
+	}
+	to, err := head{kind, v}.append(nil)
 	if err != nil {
 		return err
 	}
