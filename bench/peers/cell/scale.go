@@ -55,6 +55,13 @@ func scale(e *env) error {
 			return err
 		}
 		e.figure("scale.open", time.Since(start).Seconds())
+		if h, ok := s.(peer.Heighter); ok {
+			height, err := h.Height(e.ctx)
+			if err != nil {
+				return err
+			}
+			e.figure("scale.height", float64(height))
+		}
 		for _, f := range []func(peer.Store) error{e.scaleGet, e.scaleDiff, e.scalePut, e.scaleBatch} {
 			if err := f(s); err != nil {
 				return err
@@ -113,6 +120,17 @@ func (e *env) scaleDiff(s peer.Store) error {
 		return err
 	}
 	e.figure("scale.diff", quantile(times, 0.5))
+	if c, ok := s.(peer.DiffCounter); ok {
+		visited := 0
+		for i := 1; i < len(v.line); i++ {
+			n, _, err := c.DiffNodes(e.ctx, v.line[i-1], v.line[i])
+			if err != nil {
+				return err
+			}
+			visited += n
+		}
+		e.figure("scale.diffnodes", float64(visited)/float64(len(v.line)-1))
+	}
 	return v.close()
 }
 
@@ -120,6 +138,11 @@ func (e *env) scaleDiff(s peer.Store) error {
 // with a commit each.
 func (e *env) scalePut(s peer.Store) error {
 	n, rounds := e.spec.N, 300
+	c, counts := s.(peer.NodeCounter)
+	before := uint64(0)
+	if counts {
+		before = c.NodeBytes()
+	}
 	times, err := e.each(e.data.Entries(n, n+rounds), func(x []dataset.Entry) error {
 		_, err := s.Batch(e.ctx, x)
 		return err
@@ -128,6 +151,9 @@ func (e *env) scalePut(s peer.Store) error {
 		return err
 	}
 	e.figure("scale.put", quantile(times, 0.5))
+	if counts {
+		e.figure("scale.putbytes", float64(c.NodeBytes()-before)/float64(rounds))
+	}
 	h, ok := s.(peer.Historian)
 	if !ok {
 		return nil

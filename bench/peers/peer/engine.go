@@ -133,3 +133,11 @@ func (s *branchStore) Collect(ctx context.Context) error {
 }
 
 func (s *branchStore) NodeBytes() uint64 { return s.e.Stats().NodeWriteBytes }
+
+func (s *branchStore) Height(ctx context.Context) (_ int, err error) {
+	x, err := s.b.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return x.Tree().Height(), x.Close()
+}

@@ -125,6 +125,11 @@ type Collector interface {
 	Collect(ctx context.Context) error
 }
 
+// Heighter tells how many levels of nodes there are.
+type Heighter interface {
+	Height(ctx context.Context) (int, error)
+}
+
 // NodeCounter tells how many bytes of nodes were written since Open.
 type NodeCounter interface {
 	NodeBytes() uint64

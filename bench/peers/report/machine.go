@@ -21,13 +21,6 @@ type Machine struct {
 	Go         string
 	Revision   string // of this project
 	Date       string
-	Load       string // how many processes wanted to run when it began
-}
-
-// Busy tells whether other work was under way when it began.
-func (m Machine) Busy() bool {
-	load, err := strconv.ParseFloat(m.Load, 64)
-	return err == nil && load > 1
 }
 
 // ThisMachine describes this one, on which the stores lie in dir. What it cannot
@@ -42,7 +35,6 @@ func ThisMachine(dir string) Machine {
 		Go:         runtime.Version(),
 		Revision:   output("git", "rev-parse", "--short=12", "HEAD"),
 		Date:       time.Now().UTC().Format(time.DateOnly),
-		Load:       firstWord("/proc/loadavg"),
 	}
 }
 
@@ -52,15 +44,6 @@ func output(name string, args ...string) string {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
-}
-
-func firstWord(path string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	word, _, _ := strings.Cut(string(b), " ")
-	return word
 }
 
 // field returns what stands behind a name and a colon in a file of lines.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
 )
 
 //go:embed report.md.tmpl
@@ -24,7 +26,7 @@ func Markdown(r *Run, plots string) ([]byte, error) {
 		"Run":        r,
 		"Command":    r.command(),
 		"CacheMiB":   r.CacheBytes >> 20,
-		"Entries":    thousands(fmt.Sprint(r.N)),
+		"Entries":    r.entries(),
 		"Reps":       r.repetitions(),
 		"Took":       r.Took.Round(time.Second).String(),
 		"NotAsThen":  r.N != earlierN,
@@ -36,8 +38,10 @@ func Markdown(r *Run, plots string) ([]byte, error) {
 		"Figures":    r.figureTable(f, slices.Concat(rows, datastores)),
 		"Cores":      r.coreTable(f),
 		"Scales":     r.scaleTable(),
+		"ScaleReach": r.scaleReach(),
 		"Memory":     r.figureTable(f, memory),
 		"Losses":     r.losses(f),
+		"OtherWork":  r.otherWork(),
 		"Wrongs":     r.wrongs(),
 		"Failures":   r.failures(),
 	})
@@ -47,6 +51,13 @@ func Markdown(r *Run, plots string) ([]byte, error) {
 // command is what measures it all again.
 func (r *Run) command() string {
 	args := fmt.Sprintf("-n %d -reps %d", r.N, r.Reps)
+	if r.onlyScales() {
+		var names []string
+		for _, p := range r.Peers {
+			names = append(names, p.Name)
+		}
+		args = fmt.Sprintf("-only-scaling -peers '%s' -reps %d", strings.Join(names, ";"), r.Reps)
+	}
 	if len(r.Sizes) > 0 {
 		args += " -scaling " + strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Sizes), " ", ","), "[]")
 	}
@@ -54,6 +65,22 @@ func (r *Run) command() string {
 		return "cd bench/peers && go run . " + args + " -o ../../BENCHMARKS.md -plots ../../docs/bench"
 	}
 	return "cd bench/peers/all && CGO_ENABLED=1 go run -tags pebblegozstd . " + args + " -o ../../../BENCHMARKS.md -plots ../../../docs/bench"
+}
+
+// entries says how many there were in a store.
+func (r *Run) entries() string {
+	if !r.onlyScales() {
+		return thousands(fmt.Sprint(r.N))
+	}
+	return thousands(fmt.Sprint(slices.Min(r.Sizes))) + " to " + thousands(fmt.Sprint(slices.Max(r.Sizes)))
+}
+
+// onlyScales tells that nothing was measured but what is measured by size.
+func (r *Run) onlyScales() bool {
+	scaling := cell.Scaling()
+	return len(r.Sizes) > 0 && !slices.ContainsFunc(r.Cells, func(c Cell) bool {
+		return !slices.ContainsFunc(scaling, func(w cell.Workload) bool { return w.Name == c.Workload })
+	})
 }
 
 func (r *Run) failures() []Cell {

@@ -4,8 +4,10 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/others"
 )
 
 // sample is a run of three repetitions on two peers, the second of which is
@@ -101,16 +103,27 @@ func TestT1RootsWithinAFormat(t *testing.T) {
 	}
 }
 
-func TestABusyMachineIsSaid(t *testing.T) {
-	for load, want := range map[string]bool{"": false, "0.30": false, "7.10": true} {
+func TestOtherWorkIsSaid(t *testing.T) {
+	const s = time.Second
+	for _, x := range []struct {
+		cells []others.Time // of the first cells; of the rest nothing is known
+		want  string
+	}{
+		{nil, "is not known"},
+		{[]others.Time{{Others: 4 * s, All: 100 * s}, {Others: 0, All: 100 * s}}, "took 2.0 % of the processors."},
+		{[]others.Time{{Others: 6 * s, All: 100 * s}, {Others: 0, All: 100 * s}}, "took 3.0 % of the processors; more than 5 % in 1 of 12 cells"},
+		{[]others.Time{{Others: 6 * s, All: 100 * s}}, "**Other work took 6 % of the processors"},
+	} {
 		r := sample()
-		r.Machine.Load = load
+		for i, c := range x.cells {
+			r.Cells[i].Others = c
+		}
 		b, err := Markdown(r, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(string(b), "Other work ran"); got != want {
-			t.Errorf("load %q: said %v", load, got)
+		if !strings.Contains(string(b), x.want) {
+			t.Errorf("%v: %q is not said, but %q", x.cells, x.want, r.otherWork())
 		}
 	}
 }

@@ -150,6 +150,9 @@ var scales = []row{
 	{id: "scale.batch", name: "1,000 updates and a root, p50", unit: "ms", scale: milli, brief: true},
 	{id: "scale.diff", name: "diff, 1 changed", unit: "µs", scale: micro, brief: true},
 	{id: "scale.open", name: "open, and the first get", unit: "ms", scale: milli, brief: true},
+	{id: "scale.height", name: "levels of nodes", scale: 1, brief: true},
+	{id: "scale.putbytes", name: "node bytes made for one put", unit: "KiB", scale: 1.0 / (1 << 10)},
+	{id: "scale.diffnodes", name: "nodes that a diff visits, 1 changed", scale: 1},
 	{id: "peak.scale", name: "peak memory of those", unit: "MiB", scale: mebi, brief: true},
 	{id: "peak.grow", name: "peak memory of a streamed load", unit: "MiB", scale: mebi, brief: true},
 }

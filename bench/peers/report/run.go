@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/others"
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/peer"
 )
 
@@ -47,7 +48,8 @@ type Cell struct {
 	N              int // entries in the store
 	Rep            int
 	cell.Result
-	Failure string // why there is none
+	Failure string      // why there is none
+	Others  others.Time // what others than its process took of the processors meanwhile
 }
 
 // name is the same for the repetitions of a cell.
@@ -91,10 +93,33 @@ func (r *Run) Merge(other *Run) error {
 	r.Reps = max(r.Reps, other.Reps)
 	r.Took += other.Took
 	r.Parts = max(r.Parts, 1) + max(other.Parts, 1)
-	if !r.Machine.Busy() {
-		r.Machine.Load = other.Machine.Load
-	}
 	return nil
+}
+
+// Noticeable is which part of the processors others may take before it is said.
+const Noticeable = 0.05
+
+// otherWork says what others than the run took of the processors, if that is
+// noticeable or unknown.
+func (r *Run) otherWork() string {
+	var sum others.Time
+	disturbed := 0
+	for _, c := range r.Cells {
+		sum = sum.Add(c.Others)
+		if share, ok := c.Others.Share(); ok && share > Noticeable && c.Others.Others > time.Second {
+			disturbed++
+		}
+	}
+	share, ok := sum.Share()
+	switch {
+	case !ok:
+		return "Whether other work ran at the same time is not known."
+	case share > Noticeable:
+		return fmt.Sprintf("**Other work took %.0f %% of the processors at the same time: these figures are a first look, to be replaced by a run on a machine at rest.**", 100*share)
+	case disturbed > 0:
+		return fmt.Sprintf("Other work took %.1f %% of the processors; more than %.0f %% in %d of %s.", 100*share, 100*Noticeable, disturbed, plural(len(r.Cells), "cell"))
+	}
+	return fmt.Sprintf("Other work took %.1f %% of the processors.", 100*share)
 }
 
 // Order puts the peers in the order of their names in a list. Others come last.

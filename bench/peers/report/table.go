@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
@@ -218,6 +219,30 @@ func (r *Run) scaleTable() *table {
 			if any {
 				t.lines = append(t.lines, line)
 			}
+		}
+	}
+	return t
+}
+
+// besideCache is what a process of ours may hold beside its cache: three
+// memtables, and what is due to no cache.
+const besideCache = 4 * 64 << 20
+
+// scaleReach says whether memory stays within what it may be at the largest size.
+func (r *Run) scaleReach() *table {
+	t := &table{head: []string{"", "entries", "MiB", "to reach", "reached"}}
+	if len(r.Sizes) == 0 {
+		return t
+	}
+	n := slices.Max(r.Sizes)
+	f, most := r.figures(n), float64(r.CacheBytes+besideCache)
+	for _, w := range scales {
+		for _, p := range r.Peers {
+			v, ok := f[w.id][p.Name]
+			if !ok || !p.Ours || !strings.HasPrefix(w.id, "peak.") {
+				continue
+			}
+			t.lines = append(t.lines, []string{w.name + ": " + p.Name, thousands(fmt.Sprint(n)), w.format(v.mid), w.format(most), verdict(most / v.mid)})
 		}
 	}
 	return t

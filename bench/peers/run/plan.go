@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/cell"
+	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/others"
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/peer"
 	"github.com/go-ds-prolly/go-ds-prolly/bench/peers/report"
 )
@@ -83,6 +84,9 @@ func (p *plan) run(ctx context.Context, args []string) (_ *report.Run, err error
 	for _, x := range p.peers {
 		p.out.Peers = append(p.out.Peers, report.DescribePeer(x))
 	}
+	if err := atRest(ctx); err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	defer func() { p.out.Took = time.Since(begin) }()
 	for rep := range p.reps {
@@ -98,6 +102,21 @@ func (p *plan) run(ctx context.Context, args []string) (_ *report.Run, err error
 		}
 	}
 	return p.out, nil
+}
+
+// atRest looks at the machine before anything is measured, and says so when
+// others are at work.
+func atRest(ctx context.Context) error {
+	watch := others.Begin()
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if share, ok := watch.End().Share(); ok && share > report.Noticeable {
+		fmt.Fprintf(os.Stderr, "peers: other work takes %.0f %% of the processors\n", 100*share)
+	}
+	return nil
 }
 
 // round goes once through workloads with stores of n entries.
@@ -131,10 +150,12 @@ func (p *plan) cell(ctx context.Context, rep, n int, w cell.Workload, x peer.Pee
 	if err != nil {
 		return err
 	}
+	watch := others.Begin()
 	r, err := p.process(ctx, cell.Spec{
 		Peer: x.Name, Workload: w.Name, N: n, Seed: p.seed, CacheBytes: p.cacheMiB << 20,
 		Dir: dir, Profile: p.profile(rep, w, x),
 	})
+	c.Others = watch.End()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

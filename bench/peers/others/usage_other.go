@@ -1,0 +1,5 @@
+//go:build !linux
+
+package others
+
+func now() usage { return usage{} }
