@@ -183,8 +183,9 @@ func (w *gcWorld) reached() blocks {
 		}
 		for _, l := range st.layers {
 			o := l.over[theTree]
-			for x := o.next(o.head); x != 0; x = o.next(x) {
-				for v := range o.all(x) {
+			w := walk{o: o}
+			for w.ceil(nil); w.e != 0; w.forward() {
+				for v := range o.all(w.e) {
 					if v.kind != opDelete {
 						b.addValue(t, e, must(v.kind.value(v.data))(t))
 					}

@@ -470,7 +470,7 @@ func (m *machine) commitTx(t *rapid.T, tx *Tx, mine content, conflict bool) {
 	if own.over == nil {
 		return
 	}
-	c := overlayCursor{o: own.over, seq: own.seq}
+	c := overlayCursor{walk: walk{o: own.over}, seq: own.seq}
 	for c.first(); c.e != 0; c.next() {
 		if v, ok := mine[string(c.key)]; ok {
 			m.tree[string(c.key)] = v

@@ -76,7 +76,7 @@ func compareOverlay(t *testing.T, r *rand.Rand, seed uint64, o *overlay, h histo
 	if ok != has || got.seq != want.seq || got.kind != want.kind || !bytes.Equal(got.data, want.data) {
 		t.Fatalf("seed %d: get(%q, %d) = %v, %v; want %v, %v", seed, key, seq, got, ok, want, has)
 	}
-	c := overlayCursor{o: o, seq: seq, reverse: r.IntN(2) == 0}
+	c := overlayCursor{walk: walk{o: o}, seq: seq, reverse: r.IntN(2) == 0}
 	if r.IntN(2) == 0 {
 		c.lo = randomKey(r)
 	}
@@ -101,6 +101,63 @@ func compareOverlay(t *testing.T, r *rand.Rand, seed uint64, o *overlay, h histo
 	}
 }
 
+// TestOverlayOrders: whatever the order in which keys come, one by one or in
+// sorted runs, all are found and stand in order.
+func TestOverlayOrders(t *testing.T) {
+	const n = 6_000
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		o, h := newOverlay([]byte([]string{"", "k/", "other"}[seed%3]), new(arena[byte])), history{}
+		keys := make([]string, n)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("k/%0*d", 1+r.IntN(9), r.IntN(1<<16))
+		}
+		switch seed % 4 {
+		case 0:
+			slices.Sort(keys)
+		case 1:
+			slices.Sort(keys)
+			slices.Reverse(keys)
+		}
+		for seq := uint64(1); len(keys) > 0; seq++ {
+			part := keys[:min(len(keys), 1+r.IntN(300)*r.IntN(2))]
+			keys = keys[len(part):]
+			slices.Sort(part)
+			addSorted(t, o, h, part, seq)
+		}
+		if o.entries != len(h) {
+			t.Fatalf("seed %d: %d entries, want %d", seed, o.entries, len(h))
+		}
+		for k := range h {
+			if v, ok := o.get([]byte(k), math.MaxUint64); !ok || string(v.data) != k {
+				t.Fatalf("seed %d: get(%q) = %v, %v", seed, k, v, ok)
+			}
+		}
+		for range 20 {
+			compareOverlay(t, r, seed, o, h)
+		}
+		all := h.keysIn("", "", math.MaxUint64, false)
+		if got, want := string(o.beginning()), all[0][:sharedLen([]byte(all[0]), []byte(all[len(all)-1]))]; got != want {
+			t.Errorf("seed %d: keys begin with %q, want %q", seed, got, want)
+		}
+	}
+}
+
+// addSorted adds keys, which are sorted, with themselves as data.
+func addSorted(t *testing.T, o *overlay, h history, keys []string, seq uint64) {
+	t.Helper()
+	seek := o.seek
+	for _, k := range keys {
+		key, prefix := []byte(k), o.prefix([]byte(k))
+		at, to := o.bytes.alloc(len(key))
+		copy(to, key)
+		n := uint32(len(key))
+		do(t, o.addAt(seek(key, prefix), place{prefix, at, at, n, n}, seq, opInline))
+		h[k] = append(h[k], version{seq, opInline, key})
+		seek = o.seekOn
+	}
+}
+
 // TestOverlayReaders reads while another goroutine adds: a reader sees all of
 // what was published before it began, and nothing later (E4).
 func TestOverlayReaders(t *testing.T) {
@@ -113,7 +170,7 @@ func TestOverlayReaders(t *testing.T) {
 			r := rand.New(rand.NewPCG(reader, 2))
 			for published.Load() < n-1 {
 				seq := published.Load()
-				c := overlayCursor{o: o, seq: seq, reverse: r.IntN(2) == 0}
+				c := overlayCursor{walk: walk{o: o}, seq: seq, reverse: r.IntN(2) == 0}
 				count := uint64(0)
 				var last []byte
 				for c.first(); c.e != 0; c.next() {

@@ -58,7 +58,7 @@ func (p *preparation) addOwn(ctx context.Context, root rootID, w *ownWrites) err
 	if w.over == nil {
 		return nil
 	}
-	c := overlayCursor{o: w.over, seq: math.MaxUint64}
+	c := overlayCursor{walk: walk{o: w.over}, seq: math.MaxUint64}
 	for c.first(); c.e != 0; c.next() {
 		e := prolly.Edit{Key: c.key, Delete: c.ver.kind == opDelete}
 		if !e.Delete {

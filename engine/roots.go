@@ -170,8 +170,9 @@ func (m *marker) state(st *state) error {
 
 // overlay marks what all versions of an overlay name.
 func (m *marker) overlay(o *overlay) error {
-	for e := o.next(o.head); e != 0; e = o.next(e) {
-		for v := range o.all(e) {
+	w := walk{o: o}
+	for w.ceil(nil); w.e != 0; w.forward() {
+		for v := range o.all(w.e) {
 			if err := m.staged(v.kind, v.data); err != nil {
 				return err
 			}

@@ -37,12 +37,11 @@ func afterPrefix(p []byte) []byte {
 // overlayCursor walks the entries of one overlay that have a version at or
 // below seq.
 type overlayCursor struct {
-	o       *overlay
+	walk
 	seq     uint64
 	lo, hi  []byte
 	reverse bool
 
-	e   uint32 // 0: at the end
 	key []byte
 	ver version
 }
@@ -50,11 +49,9 @@ type overlayCursor struct {
 // first moves to the first entry within the bounds.
 func (c *overlayCursor) first() {
 	if c.reverse {
-		c.e = c.o.floor(c.hi)
-	} else if len(c.lo) > 0 {
-		c.e, _ = c.o.ceil(c.lo)
+		c.floor(c.hi)
 	} else {
-		c.e = c.o.next(c.o.head)
+		c.ceil(c.lo)
 	}
 	c.settle()
 }
@@ -66,15 +63,15 @@ func (c *overlayCursor) next() {
 
 func (c *overlayCursor) step() {
 	if c.reverse {
-		c.e = c.o.prev(c.e)
+		c.back()
 	} else {
-		c.e = c.o.next(c.e)
+		c.forward()
 	}
 }
 
 // settle passes over entries that the reader cannot see, up to the bound.
 func (c *overlayCursor) settle() {
-	for c.e != 0 && c.e != c.o.head {
+	for c.e != 0 {
 		c.key = c.o.key(c.e)
 		if c.reverse && bytes.Compare(c.key, c.lo) < 0 || !c.reverse && len(c.hi) > 0 && bytes.Compare(c.key, c.hi) >= 0 {
 			break
@@ -104,7 +101,7 @@ func (r *reader) staged(lo, hi []byte, reverse bool) stagedCursor {
 		if o == nil || o.empty() {
 			return
 		}
-		p := overlayCursor{o: o, seq: seq, lo: lo, hi: hi, reverse: reverse}
+		p := overlayCursor{walk: walk{o: o}, seq: seq, lo: lo, hi: hi, reverse: reverse}
 		if p.first(); p.e != 0 {
 			c.parts = append(c.parts, p)
 		}

@@ -75,13 +75,13 @@ func (s *staging) add(l *layer, seq uint64, ops []op) error {
 		o, over, p := &ops[x.index], l.over[x.root], s.places[x.index]
 		p.prefix = x.prefix
 		key := over.slice(p.key, p.keyLen)
-		var e uint32
+		var at spot
 		if i > 0 && s.order[i-1].root == x.root {
-			e = over.seekOn(key, p.prefix)
+			at = over.seekOn(key, p.prefix)
 		} else {
-			e = over.seek(key, p.prefix)
+			at = over.seek(key, p.prefix)
 		}
-		if err := over.addAt(e, p, seq, o.kind); err != nil {
+		if err := over.addAt(at, p, seq, o.kind); err != nil {
 			return err
 		}
 	}

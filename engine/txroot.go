@@ -125,7 +125,7 @@ func (r *TxRoot) edit(ctx context.Context, e prolly.Edit) error {
 // stale tells whether anything that was read has a version newer than seq in o.
 func (r *TxRoot) stale(o *overlay, seq uint64) bool {
 	for key := range r.keys {
-		if e, ok := o.ceil([]byte(key)); ok && o.newest(e) > seq {
+		if e := o.find([]byte(key)); e != 0 && o.newest(e) > seq {
 			return true
 		}
 	}
@@ -156,17 +156,14 @@ func newSpan(lo, hi, last []byte, reverse bool) span {
 
 // changed tells whether o has a version newer than seq of a key in the span.
 func (s span) changed(o *overlay, seq uint64) bool {
-	e := o.next(o.head)
-	if len(s.lo) > 0 {
-		e, _ = o.ceil(s.lo)
-	}
-	for ; e != 0; e = o.next(e) {
+	w := walk{o: o}
+	for w.ceil(s.lo); w.e != 0; w.forward() {
 		if len(s.hi) > 0 {
-			if c := bytes.Compare(o.key(e), s.hi); c > 0 || c == 0 && !s.through {
+			if c := bytes.Compare(o.key(w.e), s.hi); c > 0 || c == 0 && !s.through {
 				return false
 			}
 		}
-		if o.newest(e) > seq {
+		if o.newest(w.e) > seq {
 			return true
 		}
 	}

@@ -100,7 +100,7 @@ func editBytes(edits []prolly.Edit) int64 {
 	var n int64
 	for i := range edits {
 		e := &edits[i]
-		n += int64(len(e.Key)) + entryNext*4 + versionWords*4
+		n += int64(len(e.Key)) + stagedBytes
 		if codec.FitsInline(len(e.Key), len(e.Value.Bytes)) {
 			n += int64(len(e.Value.Bytes))
 		}

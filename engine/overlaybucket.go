@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// A bucket is some entries in the order in which they came, in words:
+//
+//	│ count │ hash … │ entry … │ prefix … │
+//
+// Nothing in it changes but the count, which is stored atomically and last. The
+// hashes tell keys apart, and the prefixes bring them into order, mostly without
+// fetching the keys.
+const (
+	bucketLen    = 64 // entries that there is room for
+	bucketHash   = 1  // 32 bits of the key's
+	bucketEntry  = bucketHash + bucketLen
+	bucketPrefix = bucketEntry + bucketLen // the upper 32 bits of the key's
+	bucketWords  = bucketPrefix + bucketLen
+)
+
+var keySeed = maphash.MakeSeed()
+
+func keyHash(key []byte) uint32 { return uint32(maphash.Bytes(keySeed, key)) }
+
+// spot is where a key is, or would be added.
+type spot struct {
+	node  uint32
+	hash  uint32 // of the key
+	entry uint32 // 0: it is not there
+}
+
+// seek finds the spot of key, for the writer.
+func (o *overlay) seek(key []byte, prefix uint64) spot {
+	return o.spotIn(o.seekNode(key, prefix), key)
+}
+
+// seekOn is seek for a key that is not below that of the seek before.
+func (o *overlay) seekOn(key []byte, prefix uint64) spot {
+	return o.spotIn(o.seekNodeOn(key, prefix), key)
+}
+
+func (o *overlay) spotIn(node uint32, key []byte) spot {
+	h := keyHash(key)
+	return spot{node, h, o.inBucket(o.words.from(node)[nodeBucket], key, h)}
+}
+
+// inBucket returns the entry of key in bucket b, or 0; b may be 0.
+func (o *overlay) inBucket(b uint32, key []byte, hash uint32) uint32 {
+	if b == 0 {
+		return 0
+	}
+	w := o.words.from(b)[:bucketWords]
+	n := atomic.LoadUint32(&w[0])
+	for i, h := range w[bucketHash : bucketHash+n] {
+		if h == hash {
+			if e := w[bucketEntry+i]; bytes.Equal(o.key(e), key) {
+				return e
+			}
+		}
+	}
+	return 0
+}
+
+// insert adds an entry, whose key is at p, at s.
+func (o *overlay) insert(s spot, p place, e uint32) error {
+	node := o.words.from(s.node)
+	b, x := node[nodeBucket], ordered{uint32(p.prefix >> 32), s.hash, e}
+	switch {
+	case b == 0:
+		if b = o.newBucket(nil); b == 0 {
+			return errOverlayFull
+		}
+		o.append(b, x)
+		atomic.StoreUint32(&node[nodeBucket], b)
+	case o.words.from(b)[0] < bucketLen:
+		o.append(b, x)
+	default:
+		if err := o.split(node, x); err != nil {
+			return err
+		}
+	}
+	o.entries++
+	key := o.slice(p.key, p.keyLen)
+	if o.first == 0 || s.node == o.head && bytes.Compare(key, o.key(o.first)) < 0 {
+		o.first = e
+	}
+	if o.last == 0 || s.node == o.tail[0] && bytes.Compare(key, o.key(o.last)) > 0 {
+		o.last = e
+	}
+	return nil
+}
+
+// append adds an entry to a bucket that has room.
+func (o *overlay) append(b uint32, x ordered) {
+	w := o.words.from(b)[:bucketWords]
+	n := w[0]
+	put(w, int(n), x)
+	atomic.StoreUint32(&w[0], n+1)
+}
+
+// put sets entry i of a bucket.
+func put(w []uint32, i int, x ordered) {
+	w[bucketHash+i], w[bucketEntry+i] = x.hash, x.entry
+	w[bucketPrefix+i] = x.prefix
+}
+
+// newBucket makes a bucket of entries, at most bucketLen. 0: there is no room.
+func (o *overlay) newBucket(of []ordered) uint32 {
+	b, w := o.take(bucketWords)
+	if b == 0 {
+		return 0
+	}
+	w[0] = uint32(len(of))
+	for i, x := range of {
+		put(w, i, x)
+	}
+	return b
+}
+
+// split makes two buckets of a full one, whose node is the last of o.path, and
+// adds x to the right one. Keys that ascend leave full buckets behind.
+func (o *overlay) split(node []uint32, x ordered) error {
+	var room [bucketLen]ordered
+	o.sort(node[nodeBucket], &room)
+	at := bucketLen / 2
+	if o.before(room[bucketLen-1], x) {
+		at = bucketLen
+	}
+	upper := o.newBucket(room[at:])
+	if upper == 0 {
+		return errOverlayFull
+	}
+	if at == bucketLen {
+		o.append(upper, x)
+		return o.link(x.entry, upper)
+	}
+	lower := o.newBucket(room[:at])
+	if lower == 0 {
+		return errOverlayFull
+	}
+	if o.before(room[at], x) {
+		o.append(upper, x)
+	} else {
+		o.append(lower, x)
+	}
+	if err := o.link(room[at].entry, upper); err != nil {
+		return err
+	}
+	atomic.StoreUint32(&node[nodeBucket], lower)
+	return nil
+}
+
+// ordered is an entry among those of a bucket in the order of their keys.
+type ordered struct {
+	prefix      uint32
+	hash, entry uint32
+}
+
+// sort brings the entries of bucket b, which may be 0, into the order of their
+// keys, and returns how many there are.
+func (o *overlay) sort(b uint32, dst *[bucketLen]ordered) int {
+	if b == 0 {
+		return 0
+	}
+	w := o.words.from(b)[:bucketWords]
+	n := int(atomic.LoadUint32(&w[0]))
+	alike := true
+	for i := range n {
+		dst[i] = ordered{w[bucketPrefix+i], w[bucketHash+i], w[bucketEntry+i]}
+		alike = alike && dst[i].prefix == dst[0].prefix
+	}
+	if alike && n > 2 {
+		o.sortAlike(dst[:n])
+	} else {
+		o.insertionSort(dst[:n])
+	}
+	return n
+}
+
+// sortAlike is for entries whose prefixes say nothing: meanwhile they get others,
+// of what follows on the beginning that these keys have in common.
+func (o *overlay) sortAlike(all []ordered) {
+	same := all[0].prefix
+	common := o.key(all[0].entry)
+	for _, x := range all {
+		common = common[:sharedLen(common, o.key(x.entry))]
+	}
+	for i := range all {
+		all[i].prefix = uint32(first8(o.key(all[i].entry)[len(common):]) >> 32)
+	}
+	o.insertionSort(all)
+	for i := range all {
+		all[i].prefix = same
+	}
+}
+
+func (o *overlay) insertionSort(all []ordered) {
+	for i, x := range all {
+		for ; i > 0 && o.before(x, all[i-1]); i-- {
+			all[i] = all[i-1]
+		}
+		all[i] = x
+	}
+}
+
+func (o *overlay) before(a, b ordered) bool {
+	if a.prefix != b.prefix {
+		return a.prefix < b.prefix
+	}
+	return bytes.Compare(o.key(a.entry), o.key(b.entry)) < 0
+}
