@@ -340,7 +340,7 @@ func (m *merge) applyPastes() error {
 	if m.pastes.len() == 0 {
 		return nil
 	}
-	t, err := m.result.repair(m.ctx, m.pastes.level, &m.pastes)
+	t, err := m.result.repair(m.ctx, m.pastes.level, &m.pastes, 0)
 	if err != nil {
 		return err
 	}

@@ -17,20 +17,24 @@ import (
 // bytes are not kept. On error nothing of the tree has changed; blocks that
 // were written are not referred to.
 func (t Tree) Apply(ctx context.Context, edits []Edit) (Tree, error) {
+	return t.apply(ctx, edits, 0)
+}
+
+func (t Tree) apply(ctx context.Context, edits []Edit, most bound) (Tree, error) {
 	in, err := t.leafEdits(ctx, edits)
 	if err != nil {
 		return Tree{}, err
 	}
 	if t.count == 0 {
-		return buildLeaves(ctx, t, in)
+		return buildLeaves(ctx, t, in, most)
 	}
-	return t.repair(ctx, 0, in)
+	return t.repair(ctx, 0, in, most)
 }
 
 // repair makes edits of a level's items, and what follows from them above. When
 // the level is no leaf level, the items name stored nodes.
-func (t Tree) repair(ctx context.Context, level int, in *levelEdits) (Tree, error) {
-	a := applier{ctx: ctx, old: t}
+func (t Tree) repair(ctx context.Context, level int, in *levelEdits, most bound) (Tree, error) {
+	a := applier{ctx: ctx, old: t, bound: most}
 	defer a.done()
 	for ; level <= t.level; level++ {
 		p, err := a.level(level, in)
@@ -47,12 +51,13 @@ func (t Tree) repair(ctx context.Context, level int, in *levelEdits) (Tree, erro
 		}
 		in = p.out
 	}
-	return buildAbove(ctx, t.ns, t.level+1, in)
+	return buildAbove(ctx, t.ns, t.level+1, in, most)
 }
 
 // buildLeaves makes a tree of edits where there was an empty one.
-func buildLeaves(ctx context.Context, empty Tree, edits *levelEdits) (Tree, error) {
+func buildLeaves(ctx context.Context, empty Tree, edits *levelEdits, most bound) (Tree, error) {
 	b := newBuilder(ctx, empty.ns)
+	b.bound = most
 	for i, e := range edits.leaf {
 		if edits.del[i] {
 			continue
@@ -68,8 +73,9 @@ func buildLeaves(ctx context.Context, empty Tree, edits *levelEdits) (Tree, erro
 }
 
 // buildAbove makes the levels that the old tree did not have.
-func buildAbove(ctx context.Context, ns NodeStore, level int, children *levelEdits) (Tree, error) {
+func buildAbove(ctx context.Context, ns NodeStore, level int, children *levelEdits, most bound) (Tree, error) {
 	b := newBuilder(ctx, ns)
+	b.bound = most
 	for i, e := range children.inner {
 		if err := b.addChild(level, child{e, children.hints[i]}); err != nil {
 			return Tree{}, b.failed(err)

@@ -31,6 +31,7 @@ type builder struct {
 	leaf   *levelBuilder // levels[0]; the pipe's goroutine has the others
 	pipe   *leafPipe     // nil until the build is large
 
+	bound   bound
 	spillAt uint64                   // weight of a gap held in memory
 	temp    func() (tempFile, error) // makes the files beyond
 }
@@ -122,6 +123,9 @@ func (b *builder) settle(l int, lb *levelBuilder) error {
 			return err
 		}
 	}
+	if err := b.bound.open(l, lb.chunk.weight()); err != nil {
+		return err
+	}
 	if lb.chunk.held() > b.spillAt {
 		return b.shed(l, lb)
 	}
@@ -131,6 +135,9 @@ func (b *builder) settle(l int, lb *levelBuilder) error {
 // gap writes the nodes of the gap that ends with the first n items in memory, at
 // a stage-1 cut or at the end of the level.
 func (b *builder) gap(l int, lb *levelBuilder, n int) error {
+	if err := b.bound.gap(l, lb.chunk.offset(n)-lb.chunk.origin); err != nil {
+		return err
+	}
 	if lb.spill != nil {
 		if l == 0 && b.pipe != nil {
 			if err := b.pipe.drain(); err != nil {

@@ -34,6 +34,10 @@ var (
 	// ErrTooLarge: a value's length, or a sum over the tree, passes 2^48-1.
 	ErrTooLarge = errors.New("prolly: too large")
 
+	// ErrGap: keys were chosen against the hash, so that a level has no stage-1 cut
+	// for longer than Limits say.
+	ErrGap = errors.New("prolly: a stretch without a cut")
+
 	// ErrUnsorted: the entries given to Build do not strictly ascend.
 	ErrUnsorted = errors.New("prolly: entries not in ascending key order")
 

@@ -47,7 +47,8 @@ type levelPass struct {
 
 	moved  bool // there was a region
 	region region
-	bound  []byte // scratch
+	bound  bound
+	key    []byte // scratch
 }
 
 // rewrite is a node whose edits [lo, hi) move no cut.
@@ -134,11 +135,11 @@ func (p *levelPass) edits() error {
 
 // editsIn returns the end of the edits, from e on, that belong in the node at c.
 func (p *levelPass) editsIn(c *cursor, e int) int {
-	fence := c.fence(p.bound[:0])
+	fence := c.fence(p.key[:0])
 	if fence == nil {
 		return p.in.len()
 	}
-	p.bound = fence
+	p.key = fence
 	for e < p.in.len() && bytes.Compare(p.in.key(e), fence) < 0 {
 		e++
 	}

@@ -38,6 +38,7 @@ const (
 type applier struct {
 	ctx    context.Context
 	old    Tree
+	bound  bound
 	passes []*levelPass // reused from level to level
 }
 
@@ -49,6 +50,7 @@ func (a *applier) pass(k, level int, in *levelEdits) *levelPass {
 		a.passes = append(a.passes, p)
 	}
 	p := a.passes[k]
+	p.bound = a.bound
 	p.begin(level, in)
 	return p
 }

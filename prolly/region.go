@@ -90,6 +90,9 @@ func (p *levelPass) fill(m *merger) (stopped bool, err error) {
 			}
 			return false, nil
 		}
+		if err := p.bound.open(p.level, r.chunk.weight()); err != nil {
+			return false, err
+		}
 	}
 }
 
@@ -97,6 +100,9 @@ func (p *levelPass) fill(m *merger) (stopped bool, err error) {
 // went in is neither encoded nor written again.
 func (p *levelPass) gap(n int) error {
 	r := &p.region
+	if err := p.bound.gap(p.level, r.chunk.offset(n)-r.chunk.origin); err != nil {
+		return err
+	}
 	lo := 0
 	for _, hi := range r.chunk.split(n) {
 		var c child

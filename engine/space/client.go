@@ -113,6 +113,9 @@ func (c *Client) send(req *http.Request, limit int64) ([]byte, error) {
 	if int64(len(b)) > limit {
 		return nil, fmt.Errorf("%w: answer of more than %d bytes", ErrTooLarge, limit)
 	}
+	if res.StatusCode == http.StatusUnprocessableEntity {
+		return nil, fmt.Errorf("%w: %.300s", ErrTooLarge, bytes.TrimSpace(b))
+	}
 	if res.StatusCode == http.StatusRequestEntityTooLarge {
 		return nil, fmt.Errorf("%w: %w: %.300s", ErrTooLarge, errPart, bytes.TrimSpace(b))
 	}

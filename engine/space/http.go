@@ -21,6 +21,7 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
 	"github.com/go-ds-prolly/go-ds-prolly/engine/auth"
+	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 // carType is the content type of messages and syncs.
@@ -62,6 +63,8 @@ func status(err error) int {
 	var refused *auth.Denied
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.Is(err, prolly.ErrGap): // smaller parts would not help
+		return http.StatusUnprocessableEntity
 	case errors.As(err, &tooLarge), errors.Is(err, ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.As(err, &refused):

@@ -3,6 +3,7 @@ package space
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	cid "github.com/ipfs/go-cid"
@@ -47,7 +48,13 @@ func (s scratch) WriteBlob(ctx context.Context, c cid.Cid, block []byte) error {
 	return s.over.WriteBlob(ctx, c, block)
 }
 
-// applied returns the tree that changes make of t, written nowhere.
+// applied returns the tree that the other side's changes make of t, written
+// nowhere. ErrTooLarge when their keys were chosen to make every edit near them
+// slow.
 func applied(ctx context.Context, ns prolly.NodeStore, t prolly.Tree, changes []wireChange) (prolly.Tree, error) {
-	return t.In(newScratch(ns)).Apply(ctx, editsOf(changes))
+	t, err := t.In(newScratch(ns)).ApplyWithin(ctx, editsOf(changes), prolly.Limits{MaxGap: prolly.DefaultMaxGap})
+	if errors.Is(err, prolly.ErrGap) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return t, err
 }

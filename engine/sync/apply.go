@@ -18,16 +18,16 @@ const applyBytes = 8 << 20
 
 // applier works a spool's steps into trees, out of readers' sight.
 type applier struct {
-	a     *engine.Adoption
-	e     *engine.Engine
-	s     *spool
-	depth int64
-	trees map[cid.Cid]prolly.Tree // reached, by root
-	put   map[string]struct{}     // blocks that were stored, by multihash
+	a      *engine.Adoption
+	e      *engine.Engine
+	s      *spool
+	budget Budget
+	trees  map[cid.Cid]prolly.Tree // reached, by root
+	put    map[string]struct{}     // blocks that were stored, by multihash
 }
 
-func newApplier(e *engine.Engine, a *engine.Adoption, s *spool, depth int64) *applier {
-	return &applier{a: a, e: e, s: s, depth: depth, trees: map[cid.Cid]prolly.Tree{}, put: map[string]struct{}{}}
+func newApplier(e *engine.Engine, a *engine.Adoption, s *spool, b Budget) *applier {
+	return &applier{a: a, e: e, s: s, budget: b, trees: map[cid.Cid]prolly.Tree{}, put: map[string]struct{}{}}
 }
 
 // steps applies all steps in order. The tree that each reaches must have the
@@ -35,6 +35,9 @@ func newApplier(e *engine.Engine, a *engine.Adoption, s *spool, depth int64) *ap
 func (p *applier) steps(ctx context.Context) error {
 	for _, st := range p.s.steps {
 		t, err := p.step(ctx, st)
+		if errors.Is(err, prolly.ErrGap) { // keys chosen to make every edit near them slow
+			err = fmt.Errorf("%w: %w", &BudgetError{"weight without a cut", p.budget.Gap}, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -60,8 +63,9 @@ func (p *applier) tree(ctx context.Context, root cid.Cid) (prolly.Tree, error) {
 }
 
 func (p *applier) step(ctx context.Context, st *step) (prolly.Tree, error) {
+	within := prolly.Limits{MaxGap: uint64(p.budget.Gap)}
 	if st.base == emptyRoot {
-		return prolly.Build(ctx, p.a.Nodes(), p.entries(ctx, st))
+		return prolly.BuildWithin(ctx, p.a.Nodes(), p.entries(ctx, st), within)
 	}
 	t, err := p.tree(ctx, st.base)
 	if errors.Is(err, engine.ErrMissing) {
@@ -81,13 +85,13 @@ func (p *applier) step(ctx context.Context, st *step) (prolly.Tree, error) {
 		}
 		chunk = append(chunk, prolly.Edit{Key: append([]byte(nil), e.Key...), Value: e.Value.Clone(), Delete: e.Delete})
 		if size += len(e.Key) + len(e.Value.Bytes) + 128; size > applyBytes {
-			if t, err = t.Apply(ctx, chunk); err != nil {
+			if t, err = t.ApplyWithin(ctx, chunk, within); err != nil {
 				return t, err
 			}
 			chunk, size = chunk[:0], 0
 		}
 	}
-	return t.Apply(ctx, chunk)
+	return t.ApplyWithin(ctx, chunk, within)
 }
 
 // entries yields what is to be built from nothing.
@@ -123,7 +127,7 @@ func (p *applier) value(ctx context.Context, e prolly.Edit) error {
 			}
 			return err
 		}
-		return valueLinks(ctx, c, p.depth, p.s.read(p.e), map[string]struct{}{}, func(c cid.Cid) error { return p.store(ctx, c) })
+		return valueLinks(ctx, c, p.budget.Depth, p.s.read(p.e), map[string]struct{}{}, func(c cid.Cid) error { return p.store(ctx, c) })
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type Budget struct {
 	ValueBytes int64         // of values out of line, sent or not: all are read to verify them
 	Commits    int64         // in one message, or looked at to find what is in common
 	Depth      int64         // of lists of chunks under one value
+	Gap        int64         // weight of a tree without a cut, where entries were received (prolly.Limits)
 	Time       time.Duration // of one call
 	Idle       time.Duration // without a byte
 }
@@ -30,6 +31,7 @@ var DefaultBudget = Budget{
 	ValueBytes: 256 << 30,
 	Commits:    1 << 17,
 	Depth:      6,
+	Gap:        prolly.DefaultMaxGap,
 	Time:       6 * time.Hour,
 	Idle:       30 * time.Second,
 }
@@ -43,6 +45,7 @@ var ServerBudget = Budget{
 	ValueBytes: 4 << 30,
 	Commits:    1 << 14,
 	Depth:      6,
+	Gap:        prolly.DefaultMaxGap,
 	Time:       30 * time.Minute,
 	Idle:       30 * time.Second,
 }
@@ -51,7 +54,7 @@ var ServerBudget = Budget{
 func (b Budget) or(d Budget) Budget {
 	for _, f := range []struct{ v, d *int64 }{
 		{&b.Bytes, &d.Bytes}, {&b.Entries, &d.Entries}, {&b.Blocks, &d.Blocks},
-		{&b.BlockBytes, &d.BlockBytes}, {&b.Commits, &d.Commits}, {&b.Depth, &d.Depth}, {&b.ValueBytes, &d.ValueBytes},
+		{&b.BlockBytes, &d.BlockBytes}, {&b.Commits, &d.Commits}, {&b.Depth, &d.Depth}, {&b.ValueBytes, &d.ValueBytes}, {&b.Gap, &d.Gap},
 	} {
 		if *f.v == 0 {
 			*f.v = *f.d

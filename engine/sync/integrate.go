@@ -52,7 +52,7 @@ func (in *incoming) into(ctx context.Context, b *engine.Branch) error {
 		return err
 	}
 	return b.Adopt(ctx, func(a *engine.Adoption) error {
-		t := &integration{incoming: in, a: a, p: newApplier(in.e, a, in.s, in.budget.Depth)}
+		t := &integration{incoming: in, a: a, p: newApplier(in.e, a, in.s, in.budget)}
 		return t.run(ctx)
 	})
 }
