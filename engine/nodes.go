@@ -101,10 +101,17 @@ func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, err
 }
 
 func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*prolly.Node, error) {
-	stored, err := s.store.ReadNode(ctx, h, at)
-	if n, ok := s.again.Load(h); ok && errors.Is(err, kv.ErrNotFound) {
-		return n.(*prolly.Node), nil
+	n, err := s.fetchStored(ctx, h, at)
+	if err != nil && !errors.Is(err, ErrClosed) {
+		if made, ok := s.again.Load(h); ok {
+			return made.(*prolly.Node), nil
+		}
 	}
+	return n, err
+}
+
+func (s *nodeStore) fetchStored(ctx context.Context, h codec.Hash, at kv.Hint) (*prolly.Node, error) {
+	stored, err := s.store.ReadNode(ctx, h, at)
 	if err != nil {
 		return nil, storeError("read node "+h.String(), err)
 	}
@@ -117,7 +124,7 @@ func (s *nodeStore) fetchAt(ctx context.Context, h codec.Hash, at kv.Hint) (*pro
 	return n, nil
 }
 
-// remember keeps nodes that the store lacks and must not be given.
+// remember keeps nodes that the store lacks, or cannot read, and must not be given.
 func (s *nodeStore) remember(nodes map[codec.Hash]*prolly.Node) {
 	for h, n := range nodes {
 		s.again.Store(h, n)

@@ -29,6 +29,8 @@ type Salvaged struct {
 	Commits uint64 // of all branches, each counted once for each
 	Same    uint64 // of these: those that are as they were, under the same CID
 	Losses  uint64
+	Mended  uint64   // inner nodes that were lost and made again from what stood below them
+	Found   []string // branches made of leaves whose place is lost: see Salvage
 }
 
 // damaged is the ability of a store that was opened although it is damaged to tell
@@ -44,7 +46,15 @@ const metaSalvaged = "salvaged"
 // OpenDamaged, to dst, which should be empty, and reports what was lost. What is
 // undamaged keeps its CID. A commit whose tree, or one of whose parents, is
 // damaged is made anew with what is left, under Meta["salvaged"] its old CID. What
-// was staged is folded. An error means that it could not go on.
+// was staged is folded.
+//
+// An inner node that is lost is made again from the leaves that were below it, if their
+// hashes prove that they were. Leaves for which that does not succeed, because another
+// that was beside them is lost too, are on no branch of the old names, for nobody knows of which
+// version they were: they are put into new branches, found/1 and so on, each of which
+// has at most one value of a key.
+//
+// An error means that it could not go on.
 func Salvage(ctx context.Context, src, dst *Engine, report func(Loss)) (Salvaged, error) {
 	s := &salvage{ctx: ctx, src: src, dst: dst, report: report, commits: map[cid.Cid]Commit{}}
 	if d, ok := src.store.(damaged); ok && d.Damage() != nil {
@@ -62,6 +72,7 @@ func Salvage(ctx context.Context, src, dst *Engine, report func(Loss)) (Salvaged
 		}
 		refs = append(refs, ref)
 	}
+	s.refs = refs
 	// Tags come last: what they name has mostly come with a branch.
 	for _, prefix := range []string{branchPrefix, shallowPrefix, tagPrefix} {
 		for _, ref := range refs {
@@ -72,6 +83,9 @@ func Salvage(ctx context.Context, src, dst *Engine, report func(Loss)) (Salvaged
 				return s.done, fmt.Errorf("engine: salvage %q: %w", ref.Name, err)
 			}
 		}
+	}
+	if err := s.found(); err != nil {
+		return s.done, fmt.Errorf("engine: salvage: %w", err)
 	}
 	_, err := dst.GC(ctx, GCOptions{}) // parts of trees that turned out to be damaged
 	return s.done, err
@@ -85,6 +99,8 @@ type salvage struct {
 	done     Salvaged
 	at       Loss // where losses are met
 	commits  map[cid.Cid]Commit
+	refs     []kv.Ref
+	mender   *mender // nil: nothing has had to be mended
 }
 
 // lost reports a loss, unless the error says that going on is of no use.
@@ -162,6 +178,13 @@ func (s *salvage) tag(name string, c cid.Cid) error {
 		return err
 	}
 	t, err := s.src.target(s.ctx, c)
+	if err != nil {
+		if mended, e := s.mend(); e != nil {
+			return e
+		} else if mended {
+			t, err = s.src.target(s.ctx, c)
+		}
+	}
 	switch {
 	case err != nil:
 		err = s.here(nil, nil, err)
@@ -206,7 +229,7 @@ func (s *salvage) history(b *Branch, head cid.Cid) error {
 			if err != nil {
 				return err
 			}
-			was, err := prolly.LoadAt(s.ctx, s.src.nodes, prolly.Addr{Hash: h})
+			was, err := s.load(prolly.Addr{Hash: h})
 			if err != nil {
 				was = prolly.Empty(s.src.nodes)
 				if err := s.here(nil, nil, err); err != nil {
@@ -225,6 +248,18 @@ func (s *salvage) history(b *Branch, head cid.Cid) error {
 		a.SetTree(tree)
 		return a.SetHead(last.CID)
 	})
+}
+
+// load opens a tree, after mending what there is to mend if its root cannot be read.
+func (s *salvage) load(a prolly.Addr) (prolly.Tree, error) {
+	t, err := prolly.LoadAt(s.ctx, s.src.nodes, a)
+	if err == nil {
+		return t, nil
+	}
+	if mended, e := s.mend(); e != nil || !mended {
+		return t, errors.Join(e, err)
+	}
+	return prolly.LoadAt(s.ctx, s.src.nodes, a)
 }
 
 // readable returns the commits that can be read, oldest first.
@@ -321,7 +356,7 @@ func (s *salvage) now(b *Branch, r branchRef) error {
 	return s.adopt(b, func(a *Adoption, w *treeSalvage) error {
 		for i, addr := range addrs {
 			s.at.Side = rootID(i) == theSide
-			was, err := prolly.LoadAt(s.ctx, s.src.nodes, addr)
+			was, err := s.load(addr)
 			if err != nil {
 				if err := s.here(nil, nil, err); err != nil {
 					return err

@@ -28,6 +28,13 @@ var errUnreadable = errors.New("engine: something below cannot be read")
 func (w *treeSalvage) tree(t prolly.Tree) (prolly.Tree, error) {
 	made, err := w.whole(t)
 	if errors.Is(err, errUnreadable) {
+		if mended, e := w.s.mend(); e != nil {
+			return made, e
+		} else if mended {
+			made, err = w.whole(t)
+		}
+	}
+	if errors.Is(err, errUnreadable) {
 		if made, err = w.changes(t); errors.Is(err, errUnreadable) {
 			made, err = w.entries(t)
 		}

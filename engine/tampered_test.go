@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,20 @@ func (s *tamperedStore) ReadNode(ctx context.Context, h codec.Hash, at kv.Hint) 
 		return n, err
 	}
 	return s.x.node(h, at, n)
+}
+
+// ScanNodes implements kv.Scanner.
+func (s *tamperedStore) ScanNodes(ctx context.Context) iter.Seq2[kv.StoredNode, error] {
+	return func(yield func(kv.StoredNode, error) bool) {
+		for x, err := range s.Store.ScanNodes(ctx) {
+			if err == nil && s.x.node != nil {
+				x.Node, err = s.x.node(x.Hash, kv.Hint{}, x.Node)
+			}
+			if !yield(x, err) {
+				return
+			}
+		}
+	}
 }
 
 func (s *tamperedStore) ReadBlob(ctx context.Context, c cid.Cid) ([]byte, error) {

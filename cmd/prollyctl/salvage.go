@@ -22,12 +22,21 @@ func newSalvage(a *app) *cobra.Command {
 		Long: `salvage makes a new store in DIR, which must be empty or missing, of everything
 that can still be read in the store, also when that does not open any more
 otherwise. What is undamaged keeps its CIDs; commits whose trees or parents are
-damaged are made anew with what is left. When Pebble's own files are damaged the
-store is read file by file, into a copy in the directory for temporary files,
-which TMPDIR names and which needs as much room. It prints what was lost; the
-exit status is 1 when that is anything. The damaged store is not changed.`,
+damaged are made anew with what is left, and name the old ones.
+
+Inner nodes of trees that are lost are made again from the leaves below them, if
+hashes prove that these are the ones. Leaves whose place cannot be proven are not
+put into the old branches: they are on new ones, found/1 and so on.
+
+When Pebble's own files are damaged the store is read file by file, into a copy in
+the directory for temporary files, which TMPDIR names and which needs as much
+room, or more when linked blocks are named by other hashes than SHA-256. It prints
+what was lost; the exit status is 1 when that is anything. The damaged store is
+not changed.`,
 		Example: `  prollyctl --store broken salvage rescued
-  prollyctl --store broken salvage rescued -o jsonl`,
+  prollyctl --store broken salvage rescued -o jsonl
+  prollyctl --store rescued branch                    # is there a found/1?
+  prollyctl --store rescued --branch found/1 scan`,
 		Args: wantArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return a.salvage(c.Context(), args[0]) },
 	}
@@ -73,6 +82,8 @@ type salvageInfo struct {
 	Commits uint64     `json:"commits"`
 	Same    uint64     `json:"same"` // commits under the same CID
 	Losses  uint64     `json:"losses"`
+	Mended  uint64     `json:"mended"`          // inner nodes that were made again
+	Found   []string   `json:"found,omitempty"` // branches of leaves without a place
 	Lost    []lossInfo `json:"lost,omitempty"`
 }
 
@@ -100,7 +111,14 @@ func (a *app) salvage(ctx context.Context, dir string) error {
 		return err
 	}
 	info.Refs, info.Commits, info.Same, info.Losses = done.Refs, done.Commits, done.Same, done.Losses
+	info.Mended, info.Found = done.Mended, done.Found
 	err = a.print(info, func(w io.Writer) {
+		if done.Mended > 0 {
+			fmt.Fprintf(w, "%s made again\n", many(int(done.Mended), "inner node", "inner nodes"))
+		}
+		for _, name := range done.Found {
+			fmt.Fprintf(w, "found, without proof of where it was: branch %s\n", plain.String(name))
+		}
 		fmt.Fprintf(w, "%s and %s in %s, %d of the commits as they were; %s\n", many(done.Refs, "branch or tag", "branches and tags"),
 			many(done.Commits, "commit", "commits"), dir, done.Same, many(done.Losses, "loss", "losses"))
 	})
