@@ -43,15 +43,8 @@ var emptyNode = func() *prolly.Node {
 
 // LoadNode implements prolly.NodeLoader.
 func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
-	if s.closed.Load() {
-		return nil, ErrClosed
-	}
-	if n, ok := s.cache.get(a.Hash); ok {
-		s.n.cacheHits.add(int(a.Hash[0]))
-		return n, nil
-	}
-	if a.Hash == codec.EmptyRoot {
-		return emptyNode, nil
+	if n, err := s.cached(&a.Hash); n != nil || err != nil {
+		return n, err
 	}
 	n, err := s.fetch(ctx, a)
 	if err != nil {
@@ -59,6 +52,21 @@ func (s *nodeStore) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, 
 	}
 	s.cache.set(a.Hash, n)
 	return n, nil
+}
+
+// cached returns a node that needs no reading, nil when there is none.
+func (s *nodeStore) cached(h *codec.Hash) (*prolly.Node, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	if n, ok := s.cache.get(*h); ok {
+		s.n.cacheHits.add(int(h[0]))
+		return n, nil
+	}
+	if *h == codec.EmptyRoot {
+		return emptyNode, nil
+	}
+	return nil, nil
 }
 
 // unnoticed is how many hits by link the cache does not hear of, for each one

@@ -138,7 +138,7 @@ func (r *redo) finish(ctx context.Context, raw []byte) (*state, error) {
 		st.trees[i] = st.trees[i].In(r.b.e.nodes)
 	}
 	if r.b.e.o.ReadOnly {
-		r.b.e.nodes.remember(r.w.pending)
+		r.b.e.nodes.remember(r.w.pending.byHash())
 		return st, nil
 	}
 	if err := r.w.finish(ctx); err != nil {

@@ -29,18 +29,49 @@ type writer struct {
 	behind bool // nodes are put behind
 	bulk   bool // leaves are not worth a place in the cache
 
-	mu      sync.RWMutex
+	mu      sync.Mutex
 	batch   kv.Batch
-	pending map[codec.Hash]*prolly.Node // not committed yet, so that no reader of the store finds them
-	leaves  map[codec.Hash][]byte       // pending, too, of a bulk writer
-	slab    []byte                      // room for more of them
-	hints   []kv.Hint                   // scratch
-	old     []codec.Hash                // nodes that the trees written have no place for
+	pending pendingNodes
+	leaves  map[codec.Hash][]byte // pending, too, of a bulk writer
+	slab    []byte                // room for more of them
+	hints   []kv.Hint             // scratch
+	old     []codec.Hash          // nodes that the trees written have no place for
+}
+
+// pendingNodes are nodes that are not committed yet, so that no reader of the
+// store finds them. They are seldom asked for, the cache being asked first: so
+// they are put in a map only then.
+type pendingNodes struct {
+	nodes []hashedNode
+	found map[codec.Hash]*prolly.Node // the first ones of nodes
+	next  int                         // of nodes, the first that is not in found
+}
+
+type hashedNode struct {
+	hash codec.Hash
+	node *prolly.Node
+}
+
+// byHash returns all nodes. The map is good until the next call.
+func (p *pendingNodes) byHash() map[codec.Hash]*prolly.Node {
+	if p.found == nil {
+		p.found = map[codec.Hash]*prolly.Node{}
+	}
+	for ; p.next < len(p.nodes); p.next++ {
+		p.found[p.nodes[p.next].hash] = p.nodes[p.next].node
+	}
+	return p.found
+}
+
+func (p *pendingNodes) clear() {
+	clear(p.nodes)
+	clear(p.found)
+	p.nodes, p.next = p.nodes[:0], 0
 }
 
 // newWriter returns a writer whose nodes are as durable as its last batch.
 func (e *Engine) newWriter() *writer {
-	return &writer{nodes: e.nodes, memory: e.o.ReadOnly, pending: map[codec.Hash]*prolly.Node{}}
+	return &writer{nodes: e.nodes, memory: e.o.ReadOnly}
 }
 
 // newFoldWriter returns a writer whose nodes are put behind if the store can.
@@ -99,7 +130,7 @@ func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (pr
 func (w *writer) put(ctx context.Context, h codec.Hash, n *prolly.Node, children []prolly.Hint) (at kv.Hint, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending[h] = n
+	w.pending.nodes = append(w.pending.nodes, hashedNode{h, n})
 	if w.memory {
 		return at, nil
 	}
@@ -132,10 +163,10 @@ func (w *writer) storeHints(children []prolly.Hint) []kv.Hint {
 	return w.hints
 }
 
-// NodeReplaced implements prolly.NodeReplacer.
-func (w *writer) NodeReplaced(h codec.Hash) {
+// NodesReplaced implements prolly.NodeReplacer.
+func (w *writer) NodesReplaced(hashes []codec.Hash) {
 	w.mu.Lock()
-	w.old = append(w.old, h)
+	w.old = append(w.old, hashes...)
 	w.mu.Unlock()
 }
 
@@ -212,7 +243,7 @@ func (w *writer) commit(ctx context.Context) error {
 	if err := b.Commit(ctx); err != nil {
 		return storeError("commit", err)
 	}
-	clear(w.pending)
+	w.pending.clear()
 	clear(w.leaves)
 	return nil
 }
@@ -234,10 +265,13 @@ func (w *writer) drop() error {
 
 // LoadNode implements prolly.NodeLoader.
 func (w *writer) LoadNode(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
-	w.mu.RLock()
-	p, ok := w.pending[a.Hash]
+	if n, err := w.nodes.cached(&a.Hash); n != nil || err != nil {
+		return n, err
+	}
+	w.mu.Lock()
+	p, ok := w.pending.byHash()[a.Hash]
 	leaf := w.leaves[a.Hash]
-	w.mu.RUnlock()
+	w.mu.Unlock()
 	if ok {
 		return p, nil
 	}

@@ -72,6 +72,7 @@ func (p *levelPass) restart(whole bool) {
 	p.weight, p.untouched, p.moved = 0, 0, false
 	p.pending = p.pending[:0]
 	p.first, p.end, p.toEnd = cursor{}, cursor{}, false
+	p.w.old = p.w.old[:0]
 }
 
 // touched notes that what stands from one node up to another is not left

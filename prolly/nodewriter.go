@@ -14,6 +14,8 @@ type nodeWriter struct {
 	ctx   context.Context
 	ns    NodeStore
 	block []byte // scratch
+
+	old []codec.Hash // nodes of the old tree that the new one has no place for
 }
 
 // child is a finished node as its parent needs it.
@@ -89,11 +91,15 @@ func (w *nodeWriter) putNode(c *child, n *Node) (err error) {
 	return nil
 }
 
-// replaced tells the store that a node of the old tree is not in the new one.
-func (w *nodeWriter) replaced(h codec.Hash) {
-	if r, ok := w.ns.(NodeReplacer); ok {
-		r.NodeReplaced(h)
+// replaced notes that a node of the old tree is not in the new one.
+func (w *nodeWriter) replaced(h codec.Hash) { w.old = append(w.old, h) }
+
+// tell tells the store which nodes were replaced.
+func (w *nodeWriter) tell() {
+	if r, ok := w.ns.(NodeReplacer); ok && len(w.old) > 0 {
+		r.NodesReplaced(w.old)
 	}
+	w.old = w.old[:0]
 }
 
 // empty stores the node of the empty tree, so that walkers of the store find it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -75,7 +76,7 @@ func (a *applier) done() {
 // worth keeping.
 func (p *levelPass) release() bool {
 	r := &p.region
-	if max(cap(r.begun), cap(r.gone), cap(r.fresh), cap(p.pending), cap(p.outs[0].del), cap(p.outs[1].del)) > retained {
+	if max(cap(r.begun), cap(r.gone), cap(r.fresh), cap(p.pending), cap(p.outs[0].del), cap(p.outs[1].del), cap(p.w.old)) > retained {
 		return false
 	}
 	p.ctx, p.old, p.w.ctx, p.w.ns = nil, Tree{}, nil, nil
@@ -118,6 +119,7 @@ func (a *applier) level(level int, in *levelEdits) (*levelPass, error) {
 	if err := p.run(); err != nil {
 		return nil, err
 	}
+	p.w.tell()
 	return p, nil
 }
 
@@ -186,8 +188,6 @@ func parts(left, right *cursor) (bool, error) {
 // together runs a pass for each part of the edits. It returns nil when the
 // passes came too close to each other, or the level may have become small.
 func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPass, error) {
-	group, ctx := errgroup.WithContext(a.ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
 	parts := len(splits) + 1
 	for k := range parts {
 		lo, hi := 0, in.len()
@@ -197,18 +197,14 @@ func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPas
 		if k < len(splits) {
 			hi = splits[k].at
 		}
-		p := a.pass(k, level, in.slice(lo, hi))
-		p.ctx, p.w.ctx = ctx, ctx
-		group.Go(p.edits)
+		a.pass(k, level, in.slice(lo, hi))
 	}
-	err := group.Wait()
+	if err := a.run(a.passes[:parts]); err != nil {
+		return nil, err
+	}
 	weight := uint64(0)
 	for _, p := range a.passes[:parts] {
-		p.ctx, p.w.ctx = a.ctx, a.ctx
 		weight += p.weight
-	}
-	if err != nil {
-		return nil, err
 	}
 	for k, s := range splits {
 		if s.firm {
@@ -225,7 +221,41 @@ func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPas
 	if all.moved && weight <= maxWeight {
 		return nil, nil
 	}
+	for _, p := range a.passes[:parts] {
+		p.w.tell()
+	}
 	return all, nil
+}
+
+// run makes passes side by side. The caller's goroutine makes its share: one that
+// only waits has to be woken for every pass, which takes longer than many a
+// pass.
+func (a *applier) run(passes []*levelPass) error {
+	group, ctx := errgroup.WithContext(a.ctx)
+	for _, p := range passes {
+		p.ctx, p.w.ctx = ctx, ctx
+	}
+	var next atomic.Int32
+	share := func() error {
+		for k := next.Add(1) - 1; int(k) < len(passes); k = next.Add(1) - 1 {
+			if err := passes[k].edits(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for range min(runtime.GOMAXPROCS(0), len(passes)) - 1 {
+		group.Go(share)
+	}
+	mine := share()
+	if mine != nil {
+		group.Go(func() error { return mine }) // stops the others
+	}
+	err := group.Wait()
+	for _, p := range passes {
+		p.ctx, p.w.ctx = a.ctx, a.ctx
+	}
+	return err
 }
 
 // apart tells whether untouched nodes lie between a pass and the one after it.

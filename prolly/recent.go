@@ -71,9 +71,9 @@ func (s *recentStore) LoadNode(ctx context.Context, a Addr) (*Node, error) {
 	return n, err
 }
 
-// NodeReplaced implements NodeReplacer.
-func (s *recentStore) NodeReplaced(h codec.Hash) {
+// NodesReplaced implements NodeReplacer.
+func (s *recentStore) NodesReplaced(hashes []codec.Hash) {
 	if r, ok := s.NodeStore.(NodeReplacer); ok {
-		r.NodeReplaced(h)
+		r.NodesReplaced(hashes)
 	}
 }

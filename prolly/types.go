@@ -63,10 +63,10 @@ type BlobLoader interface {
 }
 
 // NodeReplacer is an ability of a NodeStore that keeps nodes in memory: Apply
-// tells it which node of the old tree has no place in the new one, so that it
-// need not be kept for the new one's sake.
+// tells it which nodes of the old tree have no place in the new one, so that they
+// need not be kept for the new one's sake. The hashes must not be kept.
 type NodeReplacer interface {
-	NodeReplaced(h codec.Hash)
+	NodesReplaced(hashes []codec.Hash)
 }
 
 // NodeTaker is an ability of a NodeStore that keeps nodes in memory: it is given

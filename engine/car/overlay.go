@@ -59,11 +59,13 @@ func (o *overlay) WriteNode(ctx context.Context, h codec.Hash, block []byte, hin
 	return prolly.Hint{}, nil
 }
 
-// NodeReplaced implements prolly.NodeReplacer.
-func (o *overlay) NodeReplaced(h codec.Hash) {
+// NodesReplaced implements prolly.NodeReplacer.
+func (o *overlay) NodesReplaced(hashes []codec.Hash) {
 	o.mu.Lock()
-	delete(o.nodes, h)
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	for _, h := range hashes {
+		delete(o.nodes, h)
+	}
 }
 
 // WriteBlob implements prolly.NodeStore.
