@@ -283,7 +283,7 @@ func (t Tree) seam(ctx context.Context, level int, key []byte) (bool, error) {
 		return false, err
 	}
 	for k := top; k < len(c.path); k++ {
-		if n := c.path[k].node; !stage1(n.Level(), p.path[k].node, n) {
+		if n := c.path[k].node; !stage1(p.path[k].node, n) {
 			return false, nil
 		}
 	}

@@ -93,6 +93,12 @@ func (c *chunker) cut() int {
 	return c.cuts[0]
 }
 
+// cuts1 tells whether stage 1 cuts after what was pushed, before an item of
+// priority p1 that no later one beats, in a level that is large.
+func (c *chunker) cuts1(p1 uint64) bool {
+	return c.weight() >= minWeight && (c.head == len(c.window) || c.p1[c.window[c.head].i] > p1)
+}
+
 // drop forgets the first n items; the next one is the new origin.
 func (c *chunker) drop(n int) {
 	c.origin = c.offset(n)

@@ -231,7 +231,7 @@ func viewLevel(t testing.TB, tree Tree, level int) (v levelView) {
 		for i := range n.Len() {
 			v.keys = append(v.keys, string(n.AppendKey(nil, i)))
 			v.off = append(v.off, v.end)
-			v.stage1 = append(v.stage1, i == 0 && prev != nil && stage1(level, prev, n))
+			v.stage1 = append(v.stage1, i == 0 && prev != nil && stage1(prev, n))
 			v.end += n.ItemWeight(i)
 		}
 		prev = n

@@ -248,7 +248,9 @@ func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 		return c, false, ErrTooLarge
 	}
 	c.Key = p.arena.key(n, 0)
-	return c, true, p.w.putNode(&c, &Node{Node: n.With(block, c.Count, c.Bytes), hints: hints})
+	made := &Node{Node: n.With(block, c.Count, c.Bytes), hints: hints}
+	made.takeEdges(n)
+	return c, true, p.w.putNode(&c, made)
 }
 
 // fits tells whether the values of a leaf that change, and what they change to,

@@ -16,6 +16,7 @@ type merger struct {
 	key    []byte
 	weight int
 	begun  begun
+	closed bool // the cut at which begun begins is left alone, and the region ends there
 }
 
 // enter begins the node at m.cur, whose edits start at e, after the node prev.
@@ -46,7 +47,7 @@ func (m *merger) find() {
 	}
 }
 
-// next takes one more item; false at the end of the level.
+// next takes one more item; false at the end of the level, or of the region.
 func (m *merger) next() (bool, error) {
 	for {
 		n := m.cur.node()
@@ -63,9 +64,18 @@ func (m *merger) next() (bool, error) {
 			if err != nil || !more {
 				return false, err
 			}
-			m.enter(m.hi, n)
+			if m.enter(m.hi, n); m.closes() {
+				m.closed = true
+				return false, nil
+			}
 		}
 	}
+}
+
+// closes tells whether the region ends where the node begins that was just
+// entered, which shows before any item of it is looked at.
+func (m *merger) closes() bool {
+	return !m.peek && m.p.alone(&m.begun) && m.p.region.chunk.cuts1(m.begun.node.priority())
 }
 
 // takeOld takes the next item of the node.
@@ -104,10 +114,9 @@ func (m *merger) takeEdit() bool {
 func (m *merger) taken(begins bool) {
 	r := &m.p.region
 	i := r.items.len() - 1
-	b := begun{}
 	if begins {
-		b = m.begun
+		m.begun.at = i
+		r.begun = append(r.begun, m.begun)
 	}
-	r.begun = append(r.begun, b)
 	r.chunk.push(priority1(m.p.level, r.items.key(i)), r.items.weight(i))
 }

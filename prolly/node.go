@@ -14,6 +14,7 @@ type Node struct {
 	codec.Node
 	hints []Hint // of the children; nil when unknown
 	links links
+	edges edges
 }
 
 // DecodeNode verifies that block hashes to h and is a well-formed node. It

@@ -182,7 +182,7 @@ func parts(left, right *cursor) (bool, error) {
 		}
 		between[i] = c.node()
 	}
-	return stage1(between[0].Level(), between[0], between[1]), nil
+	return stage1(between[0], between[1]), nil
 }
 
 // together runs a pass for each part of the edits. It returns nil when the

@@ -40,7 +40,7 @@ func levelsOf(t testing.TB, tree Tree) []storedLevel {
 		l := n.Level()
 		s := &levels[l]
 		s.nodes = append(s.nodes, a.Hash)
-		s.stage1 = append(s.stage1, prev[l] == nil || stage1(l, prev[l], n))
+		s.stage1 = append(s.stage1, prev[l] == nil || stage1(prev[l], n))
 		s.firsts = append(s.firsts, string(n.AppendKey(nil, 0)))
 		for i := range n.Len() {
 			if s.items == nil {

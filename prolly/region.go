@@ -2,16 +2,15 @@ package prolly
 
 import (
 	"bytes"
-
-	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
 // region is a stretch of a level under repair: the items that are on their way
 // into nodes, and the nodes that go and come.
 type region struct {
-	items items
-	begun []begun // beside items: the old node that began here, if any
-	chunk chunker
+	items  items
+	begun  []begun // the old nodes that began at items, ascending
+	passed int     // of begun: how many stand before the item last asked for
+	chunk  chunker
 
 	gone  []child // old nodes, key and hash only
 	fresh []child // new nodes
@@ -19,7 +18,8 @@ type region struct {
 
 // begun is an old node whose first key an item has.
 type begun struct {
-	node  *Node // nil: none
+	at    int // the item
+	node  *Node
 	prev  *Node // the old node before it; nil at the start of the region
 	addr  Addr
 	clean bool // no edit changes it
@@ -43,7 +43,7 @@ func (p *levelPass) doRegion(e int) (int, error) {
 	r := &p.region
 	r.items.reset(p.level)
 	p.keys.reset()
-	r.begun = r.begun[:0]
+	r.begun, r.passed = r.begun[:0], 0
 	r.gone, r.fresh = r.gone[:0], r.fresh[:0]
 	r.chunk.reset(!p.whole)
 	start := m.cur.clone()
@@ -80,20 +80,52 @@ func (p *levelPass) fill(m *merger) (stopped bool, err error) {
 			if err := p.gap(n); err != nil {
 				return false, err
 			}
-			if b := &r.begun[0]; !p.whole && b.node != nil && b.fixed && b.prev != nil && stage1(p.level, b.prev, b.node) {
+			if b := r.begunAt(0); b != nil && p.alone(b) {
 				return true, nil
 			}
 		}
 		if !more {
 			if n := r.items.len(); n > 0 {
-				return false, p.gap(n)
+				return m.closed, p.gap(n)
 			}
-			return false, nil
+			return m.closed, nil
 		}
 		if err := p.bound.open(p.level, r.chunk.weight()); err != nil {
 			return false, err
 		}
 	}
+}
+
+// alone tells whether the edits leave a stage-1 cut alone at which an old node
+// begins, provided that it is one after them as well.
+func (p *levelPass) alone(b *begun) bool {
+	return !p.whole && b.fixed && b.prev != nil && stage1(b.prev, b.node)
+}
+
+// begunAt returns the old node that began at an item, which is not behind any
+// that was asked for before; nil when there is none.
+func (r *region) begunAt(i int) *begun {
+	for r.passed < len(r.begun) && r.begun[r.passed].at < i {
+		r.passed++
+	}
+	if r.passed < len(r.begun) && r.begun[r.passed].at == i {
+		return &r.begun[r.passed]
+	}
+	return nil
+}
+
+// drop forgets the first n items, which were written.
+func (r *region) drop(n int) {
+	r.items.drop(n)
+	r.chunk.drop(n)
+	kept := r.begun[:0]
+	for _, b := range r.begun {
+		if b.at >= n {
+			b.at -= n
+			kept = append(kept, b)
+		}
+	}
+	r.begun, r.passed = kept, 0
 }
 
 // gap writes the nodes of the first n items. An old node that comes out as it
@@ -106,7 +138,7 @@ func (p *levelPass) gap(n int) error {
 	lo := 0
 	for _, hi := range r.chunk.split(n) {
 		var c child
-		if b := &r.begun[lo]; b.node != nil && b.clean && b.node.Len() == hi-lo {
+		if b := r.begunAt(lo); b != nil && b.clean && b.node.Len() == hi-lo {
 			c.Key = r.items.key(lo)
 			c.Child, c.hint = b.addr.Hash, b.addr.Hint
 			c.Count, c.Bytes = b.node.Sums()
@@ -121,9 +153,7 @@ func (p *levelPass) gap(n int) error {
 		lo = hi
 	}
 	before := r.chunk.weight()
-	r.items.drop(n)
-	r.begun = r.begun[:copy(r.begun, r.begun[n:])]
-	r.chunk.drop(n)
+	r.drop(n)
 	p.keys.move(&r.items)
 	p.weight += before - r.chunk.weight()
 	return nil
@@ -183,7 +213,7 @@ func (p *levelPass) regionStart(e int) (at cursor, first int, atStart bool, err 
 		if !more {
 			return at, e, true, nil
 		}
-		if !p.whole && stage1(p.level, prev.node(), at.node()) {
+		if !p.whole && stage1(prev.node(), at.node()) {
 			alone := true
 			if edited {
 				if alone, err = p.stays(&at, e); err != nil {
@@ -222,27 +252,4 @@ func (p *levelPass) stays(c *cursor, e int) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// stage1 tells whether the cut between two neighbouring nodes of a stored
-// level is one of stage 1. A window reaches less than W to either side and a
-// node weighs at least W, so the two nodes are all it can see.
-func stage1(level int, prev, n *Node) bool {
-	var buf [codec.MaxKey]byte
-	p1 := priority1(level, n.AppendKey(buf[:0], 0))
-	for i, d := prev.Len()-1, 0; i >= 0; i-- {
-		if d += prev.ItemWeight(i); d >= minWeight {
-			break
-		}
-		if priority1(level, prev.AppendKey(buf[:0], i)) <= p1 {
-			return false
-		}
-	}
-	for i, d := 1, n.ItemWeight(0); i < n.Len() && d < minWeight; i++ {
-		if priority1(level, n.AppendKey(buf[:0], i)) < p1 {
-			return false
-		}
-		d += n.ItemWeight(i)
-	}
-	return true
 }
