@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,9 +16,10 @@ import (
 // al., NSDI 2024): a hand goes from the oldest node to the newest and takes the
 // first that was not asked for since it passed.
 //
-//	          newest                      hand        oldest
-//	live  ──►  n ⇄ n ⇄ n ⇄ n ⇄ n ⇄ n ⇄ n ⇄ n ⇄ n ⇄ n
-//	replaced ─►  r ⇄ r ⇄ r                                leave first
+//	      newest                      hand        oldest
+//	 all ──►  n ⇄ r ⇄ n ⇄ n ⇄ r ⇄ n ⇄ n ⇄ r ⇄ n ⇄ n
+//	              │           │           │
+//	replaced ──►  3           2           1             leave first
 //
 // Nodes are spread over shards by their hashes. All methods may be called by
 // several goroutines at once.
@@ -34,9 +36,10 @@ const (
 type cacheShard struct {
 	mu       sync.RWMutex
 	nodes    map[uint64]*cached // by the first bytes of the hash; of two that share them the later stays
-	live     cachedList
-	replaced cachedList
-	hand     *cached // nil: at the oldest
+	newest   *cached
+	oldest   *cached
+	replaced []*cached // those that are still here leave first, in this order
+	hand     *cached   // nil: at the oldest
 	size     int64
 	max      int64
 }
@@ -44,15 +47,12 @@ type cacheShard struct {
 // cached is a node in the cache.
 type cached struct {
 	hash       codec.Hash
-	node       *prolly.Node
+	node       *prolly.Node // nil: it left
 	weight     int64
 	asked      atomic.Bool // since the hand passed
-	in         *cachedList
+	replaced   bool
 	next, prev *cached // towards older, towards newer
 }
-
-// cachedList is a list of nodes.
-type cachedList struct{ newest, oldest *cached }
 
 func newNodeCache(bytes int64) *nodeCache {
 	n := int64(cacheShards)
@@ -108,7 +108,7 @@ func (c *nodeCache) set(h codec.Hash, n *prolly.Node) {
 		s.remove(old)
 	}
 	s.nodes[cacheKey(&h)] = e
-	s.live.push(e)
+	s.push(e)
 	for s.size += e.weight; s.size > s.max; {
 		s.remove(s.victim())
 	}
@@ -119,12 +119,21 @@ func (c *nodeCache) retire(nodes []codec.Hash) {
 	for i := range nodes {
 		s := c.shard(&nodes[i])
 		s.mu.Lock()
-		if e := s.nodes[cacheKey(&nodes[i])]; e != nil && e.hash == nodes[i] && e.in == &s.live {
-			s.take(e)
-			s.replaced.push(e)
+		if e := s.nodes[cacheKey(&nodes[i])]; e != nil && e.hash == nodes[i] && !e.replaced {
+			s.retire(e)
 		}
 		s.mu.Unlock()
 	}
+}
+
+// retire notes that a node was replaced. It keeps its place in the list: to
+// move it would be to look at its neighbours, which are seldom at hand.
+func (s *cacheShard) retire(e *cached) {
+	if len(s.replaced) > 2*len(s.nodes) {
+		s.replaced = slices.DeleteFunc(s.replaced, func(e *cached) bool { return e.node == nil })
+	}
+	e.replaced = true
+	s.replaced = append(s.replaced, e)
 }
 
 // drop removes the nodes for which f says so. It may ask the store: no lock is
@@ -141,7 +150,7 @@ func (c *nodeCache) drop(f func(codec.Hash) bool) {
 		for _, e := range all {
 			if f(e.hash) {
 				s.mu.Lock()
-				if e.in != nil {
+				if e.node != nil {
 					s.remove(e)
 				}
 				s.mu.Unlock()
@@ -163,17 +172,21 @@ func (c *nodeCache) used() (bytes int64, nodes int) {
 
 // victim chooses what leaves next. There is something.
 func (s *cacheShard) victim() *cached {
-	if e := s.replaced.oldest; e != nil {
-		return e
+	for len(s.replaced) > 0 {
+		e := s.replaced[0]
+		s.replaced[0] = nil
+		if s.replaced = s.replaced[1:]; e.node != nil {
+			return e
+		}
 	}
 	e := s.hand
 	if e == nil {
-		e = s.live.oldest
+		e = s.oldest
 	}
 	for e.asked.Load() {
 		e.asked.Store(false)
 		if e = e.prev; e == nil {
-			e = s.live.oldest
+			e = s.oldest
 		}
 	}
 	s.hand = e
@@ -186,33 +199,33 @@ func (s *cacheShard) remove(e *cached) {
 	delete(s.nodes, cacheKey(&e.hash))
 	s.size -= e.weight
 	e.node.Forget()
+	e.node = nil
 }
 
-// take takes a node out of its list.
+// take takes a node out of the list.
 func (s *cacheShard) take(e *cached) {
 	if s.hand == e {
 		s.hand = e.prev
 	}
-	l := e.in
 	if e.next != nil {
 		e.next.prev = e.prev
 	} else {
-		l.oldest = e.prev
+		s.oldest = e.prev
 	}
 	if e.prev != nil {
 		e.prev.next = e.next
 	} else {
-		l.newest = e.next
+		s.newest = e.next
 	}
-	e.in, e.next, e.prev = nil, nil, nil
+	e.next, e.prev = nil, nil
 }
 
-func (l *cachedList) push(e *cached) {
-	e.in, e.next = l, l.newest
-	if l.newest != nil {
-		l.newest.prev = e
+func (s *cacheShard) push(e *cached) {
+	e.next = s.newest
+	if s.newest != nil {
+		s.newest.prev = e
 	} else {
-		l.oldest = e
+		s.oldest = e
 	}
-	l.newest = e
+	s.newest = e
 }

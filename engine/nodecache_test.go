@@ -123,11 +123,15 @@ func TestNodeCache(t *testing.T) {
 					t.Fatalf("seed %d, step %d: got %p, want %p", seed, step, got, want)
 				}
 			}
-			if got, want := listed(&s.live), plain.live; !sameNodes(got, want) {
-				t.Fatalf("seed %d, step %d: %d live nodes, want %d", seed, step, len(got), len(want))
+			live, replaced := s.listed()
+			if want := plain.live; !sameNodes(live, want) {
+				t.Fatalf("seed %d, step %d: %d live nodes, want %d", seed, step, len(live), len(want))
 			}
-			if got, want := listed(&s.replaced), plain.replaced; !sameNodes(got, want) {
-				t.Fatalf("seed %d, step %d: %d replaced nodes, want %d", seed, step, len(got), len(want))
+			if want := plain.replaced; !sameNodes(replaced, want) {
+				t.Fatalf("seed %d, step %d: %d replaced nodes, want %d", seed, step, len(replaced), len(want))
+			}
+			if most := 2*len(s.nodes) + 2; len(s.replaced) > most {
+				t.Fatalf("seed %d, step %d: %d nodes wait, more than %d", seed, step, len(s.replaced), most)
 			}
 			bytes, nodes := c.used()
 			if bytes != plain.size() || bytes > 20_000 || nodes != len(plain.live)+len(plain.replaced) {
@@ -137,12 +141,19 @@ func TestNodeCache(t *testing.T) {
 	}
 }
 
-// listed goes through a list, oldest first.
-func listed(l *cachedList) (list []*cached) {
-	for e := l.oldest; e != nil; e = e.prev {
-		list = append(list, e)
+// listed returns the nodes of a shard, oldest first.
+func (s *cacheShard) listed() (live, replaced []*cached) {
+	for e := s.oldest; e != nil; e = e.prev {
+		if !e.replaced {
+			live = append(live, e)
+		}
 	}
-	return list
+	for _, e := range s.replaced {
+		if e.node != nil {
+			replaced = append(replaced, e)
+		}
+	}
+	return live, replaced
 }
 
 func sameNodes(got []*cached, want []plainCached) bool {

@@ -100,7 +100,7 @@ func (s *nodeStore) peek(ctx context.Context, a prolly.Addr) (*prolly.Node, erro
 // fetch reads a node from the store and verifies it. What a hint leads to is
 // not trusted: when it is another node, the right one is looked up by its hash.
 func (s *nodeStore) fetch(ctx context.Context, a prolly.Addr) (*prolly.Node, error) {
-	n, err := s.fetchAt(ctx, a.Hash, kv.Hint(a.Hint))
+	n, err := s.fetchAt(ctx, a.Hash, a.Hint)
 	if errors.Is(err, prolly.ErrCorrupt) && a.Hint != (prolly.Hint{}) {
 		s.n.staleHints.Add(1)
 		return s.fetchAt(ctx, a.Hash, kv.Hint{})
@@ -125,7 +125,7 @@ func (s *nodeStore) fetchStored(ctx context.Context, h codec.Hash, at kv.Hint) (
 	}
 	s.n.nodeReads.Add(1)
 	s.n.nodeReadBytes.Add(uint64(len(stored.Block)))
-	n, err := prolly.DecodeNode(h, stored.Block, treeHints(stored.Children))
+	n, err := prolly.DecodeNode(h, stored.Block, stored.Children)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -191,18 +191,6 @@ func (s *nodeStore) WriteNode(context.Context, codec.Hash, []byte, []prolly.Hint
 
 // WriteBlob implements prolly.NodeStore by refusing.
 func (s *nodeStore) WriteBlob(context.Context, cid.Cid, []byte) error { return ErrReadOnly }
-
-// treeHints brings the store's hints into the tree's terms.
-func treeHints(hints []kv.Hint) []prolly.Hint {
-	if len(hints) == 0 {
-		return nil
-	}
-	r := make([]prolly.Hint, len(hints))
-	for i, h := range hints {
-		r[i] = prolly.Hint(h)
-	}
-	return r
-}
 
 // storeError brings an error of the store into the engine's terms: a block that
 // is not there is missing, never not found, which speaks of keys.

@@ -294,9 +294,10 @@ func (c *nodeCache) clear() { c.drop(func(codec.Hash) bool { return true }) }
 func (c *nodeCache) takeReplaced() (list []codec.Hash) {
 	for i := range c.shards {
 		s := &c.shards[i]
-		for s.replaced.oldest != nil {
-			list = append(list, s.replaced.oldest.hash)
-			s.remove(s.replaced.oldest)
+		_, replaced := s.listed()
+		for _, e := range replaced {
+			list = append(list, e.hash)
+			s.remove(e)
 		}
 	}
 	slices.SortFunc(list, compareHashes)

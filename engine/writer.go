@@ -34,7 +34,6 @@ type writer struct {
 	pending pendingNodes
 	leaves  map[codec.Hash][]byte // pending, too, of a bulk writer
 	slab    []byte                // room for more of them
-	hints   []kv.Hint             // scratch
 	old     []codec.Hash          // nodes that the trees written have no place for
 }
 
@@ -114,53 +113,37 @@ func (w *writer) writeLeaf(ctx context.Context, h codec.Hash, block []byte) (pro
 	}
 	w.leaves[h] = block
 	hint, err := w.putBlock(ctx, h, block, nil)
-	return prolly.Hint(hint), err
+	return hint, err
 }
 
 // TakeNode implements prolly.NodeTaker.
 func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (prolly.Hint, error) {
-	at, err := w.put(ctx, h, n, n.Hints())
+	at, err := w.put(ctx, h, n)
 	if err == nil && !w.memory {
 		w.nodes.cache.set(h, n) // its content is right, whatever becomes of the batch
 	}
-	return prolly.Hint(at), err
+	return at, err
 }
 
 // put gives a node to the batch.
-func (w *writer) put(ctx context.Context, h codec.Hash, n *prolly.Node, children []prolly.Hint) (at kv.Hint, err error) {
+func (w *writer) put(ctx context.Context, h codec.Hash, n *prolly.Node) (at prolly.Hint, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending.nodes = append(w.pending.nodes, hashedNode{h, n})
 	if w.memory {
 		return at, nil
 	}
-	return w.putBlock(ctx, h, n.Block(), children)
+	return w.putBlock(ctx, h, n.Block(), n.Hints())
 }
 
 // putBlock gives a block to the batch. The lock is held.
-func (w *writer) putBlock(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (at kv.Hint, err error) {
-	if at, err = w.open().PutNode(h, block, w.storeHints(children)); err != nil {
+func (w *writer) putBlock(ctx context.Context, h codec.Hash, block []byte, children []prolly.Hint) (at prolly.Hint, err error) {
+	if at, err = w.open().PutNode(h, block, children); err != nil {
 		return at, storeError("write node", err)
 	}
 	w.nodes.n.nodeWrites.Add(1)
 	w.nodes.n.nodeWriteBytes.Add(uint64(len(block)))
 	return at, w.flushFull(ctx)
-}
-
-// storeHints brings hints into the store's terms; those of a node that is put
-// behind are its own.
-func (w *writer) storeHints(children []prolly.Hint) []kv.Hint {
-	if children == nil {
-		return nil
-	}
-	if w.behind {
-		w.hints = make([]kv.Hint, 0, len(children))
-	}
-	w.hints = w.hints[:0]
-	for _, c := range children {
-		w.hints = append(w.hints, kv.Hint(c))
-	}
-	return w.hints
 }
 
 // NodesReplaced implements prolly.NodeReplacer.

@@ -9,10 +9,9 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
-// Hint says where a store keeps a node: opaque to everyone else, perhaps
-// stale, never trusted. The zero Hint says nothing. Pebble keeps generation
-// and sequence in it; an object store would keep pack and offset.
-type Hint [16]byte
+// Hint says where a store keeps a node. Pebble keeps generation and sequence in
+// it; an object store would keep pack and offset.
+type Hint = codec.Hint
 
 // Node is a stored node: its block and, for an inner node, where its children
 // lie, as far as the store keeps such hints: nil when it keeps none, and a zero

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	cid "github.com/ipfs/go-cid"
@@ -42,23 +43,16 @@ func adapt(s kv.Store) *adapter {
 	return &adapter{s: s, batch: s.NewBatch(), fresh: map[codec.Hash]kv.Node{}, blobs: map[string][]byte{}}
 }
 
-func treeHints(hs []kv.Hint) (out []prolly.Hint) {
-	for _, h := range hs {
-		out = append(out, prolly.Hint(h))
-	}
-	return out
-}
-
 func (a *adapter) ReadNode(ctx context.Context, at prolly.Addr) ([]byte, []prolly.Hint, error) {
 	n, ok := a.fresh[at.Hash]
 	if !ok {
 		var err error
 		a.reads++
-		if n, err = a.s.ReadNode(ctx, at.Hash, kv.Hint(at.Hint)); err != nil {
+		if n, err = a.s.ReadNode(ctx, at.Hash, at.Hint); err != nil {
 			return nil, nil, missing(err)
 		}
 	}
-	return n.Block, treeHints(n.Children), nil
+	return n.Block, n.Children, nil
 }
 
 func missing(err error) error {
@@ -69,13 +63,10 @@ func missing(err error) error {
 }
 
 func (a *adapter) WriteNode(_ context.Context, h codec.Hash, block []byte, children []prolly.Hint) (prolly.Hint, error) {
-	var hints []kv.Hint
-	for _, c := range children {
-		hints = append(hints, kv.Hint(c))
-	}
+	hints := slices.Clone(children)
 	at, err := a.batch.PutNode(h, block, hints)
 	a.fresh[h] = kv.Node{Block: bytes.Clone(block), Children: hints}
-	return prolly.Hint(at), err
+	return at, err
 }
 
 func (a *adapter) ReadBlob(ctx context.Context, c cid.Cid) (io.ReadCloser, error) {

@@ -80,3 +80,21 @@ func stage1(prev, n *Node) bool {
 	}
 	return n.leastRight() >= p
 }
+
+// unbeaten tells whether edits [lo, hi) of a node's items leave a cut at either of
+// its ends alone, by looking at them only: nothing goes or becomes lighter, which
+// would bring others nearer, and what comes has a priority above p1. False is no
+// answer.
+func unbeaten(n *Node, edits *levelEdits, lo, hi int, p1 uint64) bool {
+	for e := lo; e < hi; e++ {
+		key := edits.key(e)
+		i, found := n.Find(key)
+		switch {
+		case edits.del[e], found && edits.weight(e) < n.ItemWeight(i):
+			return false
+		case !found && (i == 0 || priority1(n.Level(), key) <= p1):
+			return false
+		}
+	}
+	return true
+}

@@ -43,6 +43,7 @@ type levelPass struct {
 	toEnd bool   // the level's last node is touched by a region
 
 	weight    uint64 // of all regions, after the edits
+	rewritten uint64 // nodes outside regions
 	untouched uint64 // nodes outside regions, at least so many
 
 	moved  bool // there was a region
@@ -69,7 +70,7 @@ func (p *levelPass) restart(whole bool) {
 	p.cur = p.old.cursor(p.ctx)
 	p.floor = cursor{}
 	p.whole = whole
-	p.weight, p.untouched, p.moved = 0, 0, false
+	p.weight, p.rewritten, p.untouched, p.moved = 0, 0, 0, false
 	p.pending = p.pending[:0]
 	p.first, p.end, p.toEnd = cursor{}, cursor{}, false
 	p.w.old = p.w.old[:0]
@@ -210,6 +211,7 @@ func (p *levelPass) rewrite(r *rewrite) error {
 	if p.level == p.old.level {
 		p.single = &c
 	}
+	p.rewritten++
 	p.touched(r.at, r.at)
 	p.w.replaced(r.at.addr().Hash)
 	p.out.put(c)

@@ -1,12 +1,15 @@
 package prolly
 
 import (
+	"bytes"
 	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
 // Large batches are repaired by several passes side by side, each with a run
@@ -32,7 +35,7 @@ const (
 	// that has other work too then does fewer of them.
 	passesACore = 4
 	// splitTries is how many places are looked at for a split.
-	splitTries = 64
+	splitTries = 128
 )
 
 // applier repairs a tree level by level.
@@ -154,7 +157,7 @@ func (a *applier) splits(level int, in *levelEdits) ([]split, error) {
 				if firm, err = parts(&left, &right); err != nil {
 					return nil, err
 				}
-				if !firm {
+				if firm = firm || meet(&left, &right, in, i); !firm {
 					continue
 				}
 			}
@@ -185,6 +188,30 @@ func parts(left, right *cursor) (bool, error) {
 	return stage1(between[0], between[1]), nil
 }
 
+// meet tells whether the nodes of edits i-1 and i are neighbours of one parent with
+// a stage-1 cut between them that the edits on neither side can move. So it is a
+// cut afterwards too, and no repair goes beyond it.
+func meet(left, right *cursor, in *levelEdits, i int) bool {
+	k := len(left.path) - 2
+	if k < 0 || left.path[k].node != right.path[k].node || right.path[k].i != left.path[k].i+1 {
+		return false
+	}
+	l, r := left.node(), right.node()
+	if !stage1(l, r) {
+		return false
+	}
+	lo, hi := i, i
+	for lo > 0 && compareKey(l, 0, in.key(lo-1)) <= 0 {
+		lo--
+	}
+	var buf [codec.MaxKey]byte
+	fence := right.fence(buf[:0])
+	for hi < in.len() && (fence == nil || bytes.Compare(in.key(hi), fence) < 0) {
+		hi++
+	}
+	return unbeaten(l, in, lo, i, r.priority()) && unbeaten(r, in, i, hi, r.priority())
+}
+
 // together runs a pass for each part of the edits. It returns nil when the
 // passes came too close to each other, or the level may have become small.
 func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPass, error) {
@@ -204,12 +231,13 @@ func (a *applier) together(level int, in *levelEdits, splits []split) (*levelPas
 	}
 	weight := uint64(0)
 	for _, p := range a.passes[:parts] {
-		weight += p.weight
+		weight += p.weight + p.rewritten*minWeight
 	}
 	for k, s := range splits {
 		if s.firm {
-			weight += 2 * minWeight
-		} else if weight += nodesApart * minWeight; !a.passes[k].apart(a.passes[k+1]) {
+			continue
+		}
+		if weight += nodesApart * minWeight; !a.passes[k].apart(a.passes[k+1]) {
 			return nil, nil
 		}
 	}

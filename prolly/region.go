@@ -235,6 +235,9 @@ func (p *levelPass) regionStart(e int) (at cursor, first int, atStart bool, err 
 // stays tells whether the stage-1 cut at the first key of the node at c is one
 // after the edits too, given that nothing left of it changes.
 func (p *levelPass) stays(c *cursor, e int) (bool, error) {
+	if n := c.node(); unbeaten(n, p.in, e, p.editsIn(c, e), n.priority()) {
+		return true, nil
+	}
 	m := merger{p: p, cur: c.clone(), peek: true}
 	key := c.node().AppendKey(nil, 0)
 	m.enter(e, nil)

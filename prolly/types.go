@@ -10,10 +10,9 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
-// Hint says where the store keeps a node. It is opaque to the tree, may be
-// stale, and is never trusted: whatever is read at a hint is checked against
-// the hash it was asked for. The zero Hint says nothing.
-type Hint [16]byte
+// Hint says where the store keeps a node: a tree only carries it from the store
+// that gave it to the next read.
+type Hint = codec.Hint
 
 // Addr names a node: its hash, and a hint of where it lies.
 type Addr struct {
