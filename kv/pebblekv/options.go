@@ -98,8 +98,8 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 		ReadOnly:                    o.ReadOnly,
 		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       10,
-		L0StopWritesThreshold:       32,
+		L0CompactionThreshold:       20,
+		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               256 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
