@@ -1,7 +1,6 @@
 package space
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"github.com/ipld/go-ipld-prime/datamodel"
 	accesscap "github.com/storacha/go-libstoracha/capabilities/access"
 	"github.com/storacha/go-ucanto/core/delegation"
-	"github.com/storacha/go-ucanto/core/ipld"
 	"github.com/storacha/go-ucanto/did"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
@@ -24,8 +22,11 @@ import (
 // In the service's own side tree: sidePending is followed by the CID of an
 // access/authorize, with what was asked; sideSecret by the hash of the secret in a
 // link, with that CID; sideGranted by an audience, "/" and the CID of a delegation
-// to it that waits to be claimed.
+// to it that waits to be claimed; sideIssued by an audience, a time that makes the
+// newest the first, and the CID, for those that the service made, which are handed
+// out before those that anyone left.
 const (
+	sideIssued  = "issued/"
 	sidePending = "pending/"
 	sideSecret  = "secret/"
 	sideGranted = "granted/"
@@ -76,6 +77,10 @@ func (s *Service) accessAuthorize(_ context.Context, j *job) (*outcome, error) {
 	for _, a := range nb.Att {
 		p.Can = append(p.Can, a.Can)
 	}
+	screen := hasScreen(j)
+	if !screen && !s.mails.take(account.String(), s.o.Now(), s.o.Limits.Confirm) {
+		return nil, denied("TooManyRequests", "%v has been sent %d mails within %v", account, maxMails, s.o.Limits.Confirm)
+	}
 	secret := rand.Text()
 	p.Secret = hashOf(secret)
 	out := &outcome{
@@ -85,7 +90,7 @@ func (s *Service) accessAuthorize(_ context.Context, j *job) (*outcome, error) {
 			{Key: []byte(sideSecret + p.Secret), Value: prolly.Value{Bytes: []byte(p.Request)}},
 		},
 	}
-	if !hasScreen(j) {
+	if !screen {
 		out.after = func() { s.sendLink(email, secret, p) }
 	}
 	return out, nil
@@ -218,99 +223,8 @@ func (s *Service) grant(ctx context.Context, account, agent did.DID, can []strin
 		return nil, nil, err
 	}
 	granted := []delegation.Delegation{session.Delegation, session.Attestation}
-	edits, err := s.hold(ctx, granted)
+	edits, err := s.hold(ctx, granted, s.issued)
 	return edits, granted, err
-}
-
-// hold stores delegations for their audiences to claim.
-func (s *Service) hold(ctx context.Context, all []delegation.Delegation) (edits []prolly.Edit, err error) {
-	for _, d := range all {
-		root, err := cidOf(d.Link())
-		if err != nil {
-			return nil, err
-		}
-		blocks, err := bundle(ctx, sourceOf(d), root)
-		if err == nil {
-			err = putBlocks(ctx, s.e, blocks)
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, b := range blocks {
-			c, err := cidOf(b.Link())
-			if err != nil {
-				return nil, err
-			}
-			edits = append(edits, putLink(sideBlock+c.String(), c))
-		}
-		edits = append(edits, putLink(sideGranted+d.Audience().DID().String()+"/"+root.String(), root))
-	}
-	return edits, nil
-}
-
-// maxSessionProofs is how many delegations to an account a session rests on.
-const maxSessionProofs = 32
-
-// heldFor are the delegations to an account that were left here: what its agents
-// get of it, by a session.
-func (s *Service) heldFor(ctx context.Context, account did.DID) ([]delegation.Proof, error) {
-	links, err := s.held(ctx, account.String(), maxSessionProofs)
-	if err != nil {
-		return nil, err
-	}
-	var out []delegation.Proof
-	for _, c := range links {
-		chain, err := s.auth.Load(ctx, c, authSource(s.e.ReadBlock))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, delegation.FromDelegation(chain.Delegation()))
-	}
-	return out, nil
-}
-
-// held lists the delegations that wait for a DID, but those that were revoked.
-func (s *Service) held(ctx context.Context, audience string, limit int) (links []cid.Cid, err error) {
-	prefix := sideGranted + audience + "/"
-	err = side(ctx, s.own, func(r *engine.Root) error {
-		for e, err := range r.Range(ctx, prolly.Range{Prefix: []byte(prefix), Limit: limit}) {
-			if err != nil {
-				return err
-			}
-			c := e.Value.Link
-			if gone, err := (revocations{s}).Revoked(ctx, c); err != nil || gone {
-				continue
-			}
-			links = append(links, c)
-		}
-		return nil
-	})
-	return links, err
-}
-
-// accessDelegate leaves delegations here for their audiences to claim.
-func (s *Service) accessDelegate(ctx context.Context, j *job) (*outcome, error) {
-	nb, err := caveats(accesscap.DelegateCaveatsReader, j.cap.Nb)
-	if err != nil {
-		return nil, err
-	}
-	if len(nb.Delegations.Values) > maxSessionProofs {
-		return nil, denied(auth.InvocationCapability, "%d delegations at once", len(nb.Delegations.Values))
-	}
-	var all []delegation.Delegation
-	for _, l := range nb.Delegations.Values {
-		c, err := cidOf(l)
-		if err != nil {
-			return nil, denied(auth.InvocationCapability, "%v", err)
-		}
-		chain, err := s.auth.Load(ctx, c, authSource(j.source))
-		if err != nil {
-			return nil, denied("DelegationNotFound", "%v: %v", c, err)
-		}
-		all = append(all, chain.Delegation())
-	}
-	edits, err := s.hold(ctx, all)
-	return &outcome{ok: unit{}, side: edits}, err
 }
 
 // accessConfirm is Confirm as an invocation: for the service itself, or whom it
@@ -347,40 +261,6 @@ func (s *Service) accessConfirm(ctx context.Context, j *job) (*outcome, error) {
 	}
 	out.ok = accesscap.ConfirmOk{Delegations: model}
 	return out, nil
-}
-
-// accessClaim hands out the delegations that wait for a DID.
-func (s *Service) accessClaim(ctx context.Context, j *job) (*outcome, error) {
-	links, err := s.held(ctx, j.cap.With, maxPage)
-	if err != nil {
-		return nil, err
-	}
-	model := accesscap.DelegationsModel{Values: map[string][]byte{}}
-	for _, c := range links {
-		if err := archive(ctx, &model, linkOf(c), s.e.ReadBlock); err != nil {
-			return nil, err
-		}
-	}
-	return &outcome{ok: accesscap.ClaimOk{Delegations: model}}, nil
-}
-
-// archive adds a delegation to a model: its CAR, under its CID.
-func archive(ctx context.Context, m *accesscap.DelegationsModel, l ipld.Link, read blockSource) error {
-	c, err := cidOf(l)
-	if err != nil {
-		return err
-	}
-	blocks, err := bundle(ctx, read, c)
-	if err != nil {
-		return fmt.Errorf("space: delegation %v: %w", c, err)
-	}
-	var b bytes.Buffer
-	if err := writeCAR(&b, blocks[0], blocks[1:]); err != nil {
-		return err
-	}
-	m.Keys = append(m.Keys, c.String())
-	m.Values[c.String()] = b.Bytes()
-	return nil
 }
 
 // sendLink mails the link that confirms a login. A failure is logged: the agent

@@ -47,7 +47,7 @@ func (s *Service) ucanAuthorize(ctx context.Context, j *job) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	edits, err := s.hold(ctx, []delegation.Delegation{a})
+	edits, err := s.hold(ctx, []delegation.Delegation{a}, s.issued)
 	if err == nil {
 		err = putBlocks(ctx, s.e, []ipld.Block{list})
 	}

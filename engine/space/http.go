@@ -63,7 +63,7 @@ func status(err error) int {
 	var refused *auth.Denied
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, prolly.ErrGap): // smaller parts would not help
+	case errors.Is(err, prolly.ErrGap), errors.Is(err, errFull): // smaller parts would not help
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &tooLarge), errors.Is(err, ErrTooLarge):
 		return http.StatusRequestEntityTooLarge

@@ -36,6 +36,7 @@ type ServiceOptions struct {
 type Limits struct {
 	RequestBytes int64         // of one request but a blob: 64 MiB
 	Blocks       int           // of one request: 65,536
+	TreeBytes    uint64        // of the entries of one space, without what they link to: 1 GiB
 	AnswerBytes  int64         // of the entries in one answer to a sync, with what they link to, about: 16 MiB
 	BlobBytes    uint64        // of one blob: 4 GiB
 	Invocations  int           // of one message: 256
@@ -49,6 +50,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	set(&l.RequestBytes, maxRequest)
 	set(&l.Blocks, 65_536)
+	set(&l.TreeBytes, 1<<30)
 	set(&l.AnswerBytes, 16<<20)
 	l.AnswerBytes = min(l.AnswerBytes, maxAnswer/4)
 	set(&l.BlobBytes, 4<<30)
@@ -89,6 +91,7 @@ type Service struct {
 	syncing, running locks
 	digests          locks // of blobs; taken last
 
+	mails mailLimit
 	lacks sync.Map // names of branches that hold what clients have of an answer: when that was
 
 	revokedMu sync.RWMutex

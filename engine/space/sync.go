@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -168,6 +169,9 @@ func (y *syncing) do(ctx context.Context) (*answer, []ipld.Block, error) {
 		m, err = merge(ctx, y.s.e.Nodes(), base, ours, theirs, y.req.Changes, index)
 		return err
 	})
+	if err == nil {
+		err = y.room(ours, m)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -221,14 +225,62 @@ func (y *syncing) queue(ctx context.Context, ours prolly.Tree, m *merged) error 
 	return nil
 }
 
+// errFull: a space has as much as it may.
+var errFull = fmt.Errorf("%w: the space is full", ErrTooLarge)
+
+// room makes sure that there is room for what the client adds.
+func (y *syncing) room(ours prolly.Tree, m *merged) error {
+	grown := uint64(0)
+	for _, e := range m.edits {
+		if !e.Delete {
+			grown += uint64(len(e.Key)+len(e.Value.Bytes)) + linkRoom
+		}
+	}
+	if most := y.s.o.Limits.TreeBytes; grown > 0 && ours.Bytes()+grown > most {
+		return fmt.Errorf("%w: its entries may have %d bytes", errFull, most)
+	}
+	return nil
+}
+
+// linkRoom is what an entry counts at least.
+const linkRoom = 64
+
+// maxWaiting is how many entries of the queue that did not come with the request
+// are looked at in one sync. Of more, for others perhaps or no invocations at all,
+// each sync looks at some.
+const maxWaiting = 4096
+
+// waitingIn lists what waits in the queue of a tree, as far as it is looked at.
+func waitingIn(ctx context.Context, t prolly.Tree) (out []prolly.Entry, err error) {
+	add := func(r prolly.Range) error {
+		r.Prefix = []byte(PrefixQueue)
+		for e, err := range t.Range(ctx, r) {
+			if err != nil {
+				return err
+			}
+			out = append(out, e.Clone())
+		}
+		return nil
+	}
+	if err = add(prolly.Range{Limit: maxWaiting + 1}); err != nil || len(out) <= maxWaiting {
+		return out, err
+	}
+	out = out[:0]
+	from := PrefixQueue + "bafyrei" + strings.ToLower(rand.Text()) // as the CIDs of invocations begin
+	if err = add(prolly.Range{From: []byte(from), Limit: maxWaiting}); err == nil && len(out) < maxWaiting {
+		err = add(prolly.Range{Limit: maxWaiting - len(out)})
+	}
+	return out, err
+}
+
 // queued lists the entries of the queue as it will be, in key order.
 func (y *syncing) queued(ctx context.Context, ours prolly.Tree, m *merged) ([]prolly.Entry, error) {
-	for e, err := range ours.Range(ctx, prolly.Range{Prefix: []byte(PrefixQueue)}) {
-		if err != nil {
-			return nil, err
-		}
+	waiting, err := waitingIn(ctx, ours)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range waiting {
 		if _, changed := m.edits[string(e.Key)]; !changed {
-			e = e.Clone()
 			m.add(prolly.Edit{Key: e.Key, Value: e.Value})
 		}
 	}

@@ -82,7 +82,8 @@ func (s *Service) storeBytes(ctx context.Context) uint64 {
 }
 
 // Collect removes the bytes of blobs that were given up and not removed at once,
-// and what was held for clients that did not come back for the rest of an answer,
+// what was held for clients that did not come back for the rest of an answer, and
+// logins that nobody confirmed,
 // forgets states of spaces that are older than Upkeep.History, and removes the blocks
 // that nothing reaches. The service goes on meanwhile. When ctx ends a part is done, and
 // another collection does the rest.
@@ -100,7 +101,7 @@ func (s *Service) Collect(ctx context.Context) (stats engine.GCStats, err error)
 		s.n.collections.Add(1)
 	}()
 	began := time.Now()
-	if err := errors.Join(s.finishDrops(ctx), s.dropLacks(ctx)); err != nil {
+	if err := errors.Join(s.finishDrops(ctx), s.dropLacks(ctx), s.dropLogins(ctx)); err != nil {
 		return stats, err
 	}
 	if s.o.Upkeep.History >= 0 {

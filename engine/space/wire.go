@@ -87,9 +87,18 @@ func encode[T any](v *T, name string) (b []byte, err error) {
 	return ipldprime.Marshal(dagcbor.Encode, v, wireTypes.TypeByName(name))
 }
 
-// decode reads what encode wrote.
+// maxItems is how many values a request or an answer may have within it: a change
+// is seven at most, and each takes far more memory than bytes on the wire.
+const maxItems = 8 * maxChanges
+
+// decode reads what encode wrote. How much there is is counted first.
 func decode[T any](b []byte, name string, budget int64) (v T, err error) {
 	defer recovered(&err)
+	if err := codec.CheckDAGCBOR(b, 16, maxItems); errors.Is(err, codec.ErrTooLarge) {
+		return v, fmt.Errorf("%w: %s: more than %d values", ErrTooLarge, name, maxItems)
+	} else if err != nil {
+		return v, fmt.Errorf("%w: %s: %v", ErrMalformed, name, err)
+	}
 	o := dagcbor.DecodeOptions{AllowLinks: true, AllocationBudget: budget, MaxDepth: 16}
 	nb := bindnode.Prototype(&v, wireTypes.TypeByName(name)).Representation().NewBuilder()
 	if err := o.Decode(nb, bytes.NewReader(b)); err != nil {
