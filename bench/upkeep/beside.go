@@ -21,10 +21,14 @@ import (
 // beside is what went on while something else did.
 type beside struct {
 	memory resident.Peak
-	held   uint64 // of the heap, at most, but for caches, memtables and writes
+	held   uint64 // of the heap, at most, but for caches and writes
 	writes stall.Writes
 	took   time.Duration
 }
+
+// written is how many entries are written meanwhile, again and again, so that
+// what is staged stays small.
+const written = 10_000
 
 // room is for how many writes there is room beforehand, so that what is noted of
 // them is no memory that comes later.
@@ -50,7 +54,7 @@ func (r *result) during(ctx context.Context, s *store, b *beside, f func(ctx con
 	g, ctx := errgroup.WithContext(ctx)
 	data := dataset.Set{Seed: r.seed}
 	r.every(g, over, r.pace, func(x *rand.Rand) error {
-		i := x.IntN(r.entries)
+		i := x.IntN(min(r.entries, written))
 		key, value := data.Key(i), data.Value(i, r.commits+1)
 		begin := time.Now()
 		err := s.b.Put(ctx, key, value, engine.NoSync)
@@ -88,8 +92,8 @@ func (r *result) during(ctx context.Context, s *store, b *beside, f func(ctx con
 // lookEvery is how long after one look at the heap the next follows.
 const lookEvery = 50 * time.Millisecond
 
-// heap looks at what of the heap is in use beside caches, memtables where they
-// lie there, and writes.
+// heap looks at what of the heap is in use beside caches, what is staged, and
+// what is noted of writes. Where Pebble's memory lies there too it cannot tell.
 type heap struct {
 	s      *store
 	except uint64 // bytes of what is noted of writes
@@ -101,10 +105,8 @@ type heap struct {
 // look counts each cycle of the collector once. What caches lost since the look
 // before was still in use when the cycle began.
 func (h *heap) look() {
-	now, caches := resident.Now(), h.s.e.Stats().CacheBytes
-	if m := h.s.kv.Metrics(); !resident.LinksC() {
-		caches += m.CacheBytes + m.MemTableBytes
-	}
+	now, stats := resident.Now(), h.s.e.Stats()
+	caches := stats.CacheBytes + stats.StagedBytes
 	if now.Cycles > h.cycles {
 		h.held = max(h.held, now.Live-min(now.Live, max(caches, h.caches)+h.except))
 	}

@@ -17,10 +17,11 @@
 //	                                  │
 //	            closed: bytes on disk ▼ opened again: what is still unreachable, and a check
 //
-// Memory is that of the process, its files aside, at most while something goes
-// on, less what it is at most in the calm: so caches, memtables and what the Go
-// runtime leaves to be collected count on both sides, and whatever a check or a
-// collection holds besides, its garbage included, on one.
+// Built with C, so that Pebble's memory is not the Go heap's, it judges what of
+// the heap was in use beside the cache of nodes, more than in the calm: what a
+// check or a collection itself holds. Built without, it judges what the process
+// held, its files aside, the runtime being told by its soft limit what it may
+// have. What is noted of the writes is in neither.
 //
 // Invariants, which the tests cite:
 //

@@ -40,12 +40,12 @@ type collected struct {
 }
 
 func (o *options) run(ctx context.Context) (r *result, err error) {
-	dir, err := os.MkdirTemp(o.dir, "upkeep-")
+	base, err := os.MkdirTemp(o.dir, "upkeep-")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	dir = filepath.Join(dir, "store")
+	defer func() { err = errors.Join(err, os.RemoveAll(base)) }()
+	dir := filepath.Join(base, "store")
 	r = &result{options: *o}
 	began := time.Now()
 	if err := opened(ctx, dir, func(s *store) error { return o.history(ctx, s) }); err != nil {

@@ -23,7 +23,6 @@ const (
 
 // store is what is kept up.
 type store struct {
-	kv     *pebblekv.Store
 	e      *engine.Engine
 	b      *engine.Branch
 	events stall.Events
@@ -32,11 +31,12 @@ type store struct {
 // opened calls f with the store in dir.
 func opened(ctx context.Context, dir string, f func(*store) error) (err error) {
 	s := new(store)
-	if s.kv, err = pebblekv.Open(dir, &pebblekv.Options{OnEvent: s.events.Add}); err != nil {
+	kv, err := pebblekv.Open(dir, &pebblekv.Options{OnEvent: s.events.Add})
+	if err != nil {
 		return err
 	}
-	if s.e, err = engine.New(s.kv, &engine.Options{CacheBytes: cacheBytes}); err != nil {
-		return errors.Join(err, s.kv.Close())
+	if s.e, err = engine.New(kv, &engine.Options{CacheBytes: cacheBytes}); err != nil {
+		return errors.Join(err, kv.Close())
 	}
 	defer func() { err = errors.Join(err, s.e.Close()) }()
 	if s.b, err = s.e.Branch(ctx, "main"); err != nil {

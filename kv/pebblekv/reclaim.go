@@ -26,8 +26,9 @@ func (p *span) met(key []byte, size int) {
 }
 
 // reclaimAt is how many dead bytes gather before they are dropped, so that a
-// sweep that is cut short has given back most of what it removed.
-const reclaimAt = 64 << 20
+// sweep that is cut short has given back most of what it removed. Each time
+// writers wait for a new log and memtable.
+const reclaimAt = 256 << 20
 
 // gather takes note of a stretch. Those that follow each other and are worth it
 // are compacted together.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -199,9 +200,11 @@ func (s *Store) flush() (done bool, err error) {
 		return false, err
 	}
 	var flushed <-chan struct{}
+	begin := time.Now()
 	err = s.await(func() (err error) { flushed, err = s.db.AsyncFlush(); return err })
 	s.room.fresh(0)
 	s.turn.give()
+	s.tell("wait for a memtable, flush", begin, 0)
 	if err != nil {
 		return false, err
 	}
