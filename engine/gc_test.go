@@ -184,7 +184,7 @@ func (w *gcWorld) reached() blocks {
 		for _, l := range st.layers {
 			o := l.over[theTree]
 			w := walk{o: o}
-			for w.ceil(nil); w.e != 0; w.forward() {
+			for w.ahead(); w.e != 0; w.forward() {
 				for v := range o.all(w.e) {
 					if v.kind != opDelete {
 						b.addValue(t, e, must(v.kind.value(v.data))(t))

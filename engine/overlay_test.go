@@ -86,10 +86,11 @@ func compareOverlay(t *testing.T, r *rand.Rand, seed uint64, o *overlay, h histo
 	if len(c.hi) > 0 && bytes.Compare(c.lo, c.hi) >= 0 {
 		return
 	}
-	keys := h.keysIn(string(c.lo), string(c.hi), seq, c.reverse)
+	lo, hi := c.lo, c.hi
+	keys := h.keysIn(string(lo), string(hi), seq, c.reverse)
 	for c.first(); c.e != 0; c.next() {
 		if len(keys) == 0 || keys[0] != string(c.key) {
-			t.Fatalf("seed %d: cursor [%q, %q) reverse %v at %d: %q, want %q", seed, c.lo, c.hi, c.reverse, seq, c.key, keys)
+			t.Fatalf("seed %d: cursor [%q, %q) reverse %v at %d: %q, want %q", seed, lo, hi, c.reverse, seq, c.key, keys)
 		}
 		if v, _ := h.at(keys[0], seq); v.seq != c.ver.seq || !bytes.Equal(v.data, c.ver.data) {
 			t.Fatalf("seed %d: cursor at %q: %v, want %v", seed, c.key, c.ver, v)
@@ -97,7 +98,7 @@ func compareOverlay(t *testing.T, r *rand.Rand, seed uint64, o *overlay, h histo
 		keys = keys[1:]
 	}
 	if len(keys) > 0 {
-		t.Fatalf("seed %d: cursor [%q, %q) reverse %v at %d ended before %q", seed, c.lo, c.hi, c.reverse, seq, keys)
+		t.Fatalf("seed %d: cursor [%q, %q) reverse %v at %d ended before %q", seed, lo, hi, c.reverse, seq, keys)
 	}
 }
 

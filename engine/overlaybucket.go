@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 )
 
@@ -154,10 +155,7 @@ func (o *overlay) split(node []uint32, x ordered) error {
 }
 
 // ordered is an entry among those of a bucket in the order of their keys.
-type ordered struct {
-	prefix      uint32
-	hash, entry uint32
-}
+type ordered struct{ prefix, hash, entry uint32 }
 
 // sort brings the entries of bucket b, which may be 0, into the order of their
 // keys, and returns how many there are.
@@ -167,42 +165,39 @@ func (o *overlay) sort(b uint32, dst *[bucketLen]ordered) int {
 	}
 	w := o.words.from(b)[:bucketWords]
 	n := int(atomic.LoadUint32(&w[0]))
+	var room [bucketLen]uint64 // prefixes, and the place of each
+	order := room[:n]
 	alike := true
-	for i := range n {
-		dst[i] = ordered{w[bucketPrefix+i], w[bucketHash+i], w[bucketEntry+i]}
-		alike = alike && dst[i].prefix == dst[0].prefix
+	for i, p := range w[bucketPrefix : bucketPrefix+n] {
+		order[i] = uint64(p)<<32 | uint64(i)
+		alike = alike && p == w[bucketPrefix]
 	}
-	if alike && n > 2 {
-		o.sortAlike(dst[:n])
-	} else {
-		o.insertionSort(dst[:n])
+	if alike {
+		o.tellApart(order, w)
+	}
+	slices.Sort(order)
+	for i, x := range order {
+		j := uint32(x)
+		dst[i] = ordered{w[bucketPrefix+j], w[bucketHash+j], w[bucketEntry+j]}
+		for ; i > 0 && x>>32 == order[i-1]>>32 && o.before(dst[i], dst[i-1]); i-- {
+			dst[i], dst[i-1] = dst[i-1], dst[i]
+		}
 	}
 	return n
 }
 
-// sortAlike is for entries whose prefixes say nothing: meanwhile they get others,
+// tellApart is for a bucket w whose prefixes say nothing: it gives order others,
 // of what follows on the beginning that these keys have in common.
-func (o *overlay) sortAlike(all []ordered) {
-	same := all[0].prefix
-	common := o.key(all[0].entry)
-	for _, x := range all {
-		common = common[:sharedLen(common, o.key(x.entry))]
+func (o *overlay) tellApart(order []uint64, w []uint32) {
+	if len(order) < 2 {
+		return
 	}
-	for i := range all {
-		all[i].prefix = uint32(first8(o.key(all[i].entry)[len(common):]) >> 32)
+	common := o.key(w[bucketEntry])
+	for i := range order {
+		common = common[:sharedLen(common, o.key(w[bucketEntry+i]))]
 	}
-	o.insertionSort(all)
-	for i := range all {
-		all[i].prefix = same
-	}
-}
-
-func (o *overlay) insertionSort(all []ordered) {
-	for i, x := range all {
-		for ; i > 0 && o.before(x, all[i-1]); i-- {
-			all[i] = all[i-1]
-		}
-		all[i] = x
+	for i := range order {
+		order[i] = first8(o.key(w[bucketEntry+i])[len(common):])&^(1<<32-1) | uint64(i)
 	}
 }
 

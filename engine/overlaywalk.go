@@ -6,58 +6,55 @@ import (
 	"sync/atomic"
 )
 
-// walk goes through the entries of an overlay in the order of their keys, or
-// against it. It has all those that were there when it began; of those that come
-// later some.
+// walk goes through the entries of an overlay from lo up to hi, without, in the
+// order of their keys or against it; an empty bound is none. It has all those
+// that were there when it began; of those that come later some.
 type walk struct {
-	o *overlay
-	e uint32 // 0: at the end
+	o      *overlay
+	lo, hi []byte
+	e      uint32 // the entry it is at; 0: at the end
 
-	node uint32 // the one whose bucket it is in
-	next uint32 // and the one behind, when it came to the bucket
-	room [bucketLen]ordered
-	n    int // entries in room
-	at   int // of e
+	node  uint32 // the one whose bucket it is in
+	after uint32 // and the one behind, when it came to the bucket; 0: nothing there is below hi
+	room  [bucketLen]ordered
+	from  int // entries in room that are below lo
+	n     int // those below hi
+	at    int // e
 }
 
-// ceil moves to the first entry whose key is not below lo.
-func (w *walk) ceil(lo []byte) {
-	if w.node = w.o.head; len(lo) > 0 {
-		w.node, _ = w.o.lastBelow(lo, true)
+// ahead moves to the first entry.
+func (w *walk) ahead() {
+	if w.node = w.o.head; len(w.lo) > 0 {
+		w.node, _ = w.o.lastBelow(w.lo, true)
 	}
 	w.fill()
-	for len(lo) > 0 && w.next != 0 && bytes.Compare(w.o.nodeKey(w.next), lo) <= 0 {
-		w.node = w.next
-		w.fill()
-	}
-	w.at = w.below(lo) - 1
+	w.at = w.from - 1
 	w.forward()
 }
 
 // forward moves to the next entry.
 func (w *walk) forward() {
-	for w.at++; w.at >= w.n; w.at = 0 {
-		if w.next == 0 {
+	for w.at++; w.at >= w.n; w.at = w.from {
+		if w.after == 0 {
 			w.e = 0
 			return
 		}
-		w.node = w.next
+		w.node = w.after
 		w.fill()
 	}
 	w.e = w.room[w.at].entry
 }
 
-// floor moves to the last entry whose key is below hi; to the last of all when
-// hi is empty.
-func (w *walk) floor(hi []byte) {
-	w.fillBelow(hi)
+// behind moves to the last entry.
+func (w *walk) behind() {
+	w.fillBelow(w.hi)
 	w.back()
 }
 
 // back moves to the entry before.
 func (w *walk) back() {
-	for w.at == 0 {
-		if w.node == w.o.head {
+	for w.at == w.from {
+		if w.from > 0 || w.node == w.o.head {
 			w.e = 0
 			return
 		}
@@ -67,20 +64,17 @@ func (w *walk) back() {
 	w.e = w.room[w.at].entry
 }
 
-// fillBelow reads the last bucket with keys below hi, and stops behind them.
+// fillBelow reads the last bucket that has keys below hi, and stops behind them.
 func (w *walk) fillBelow(hi []byte) {
 	if len(hi) == 0 {
 		hi = nil
 	}
 	w.node, _ = w.o.lastBelow(hi, false)
-	w.fill()
-	for w.next != 0 && (hi == nil || bytes.Compare(w.o.nodeKey(w.next), hi) < 0) {
-		w.node = w.next
-		w.fill()
+	w.hi = hi
+	for w.fill(); w.after != 0; w.fill() {
+		w.node = w.after // the bucket was split meanwhile
 	}
-	if w.at = w.n; hi != nil {
-		w.at = w.below(hi)
-	}
+	w.at = w.n
 }
 
 // fill reads the entries of w.node. Those that a bucket has beyond the next node
@@ -89,9 +83,21 @@ func (w *walk) fill() {
 	o := w.o
 	node := o.words.from(w.node)
 	b := atomic.LoadUint32(&node[nodeBucket])
-	w.next = atomic.LoadUint32(&node[nodeNext])
-	if w.n = o.sort(b, &w.room); w.next != 0 {
-		w.n = w.below(o.nodeKey(w.next))
+	w.after = atomic.LoadUint32(&node[nodeNext])
+	w.n, w.from = o.sort(b, &w.room), 0
+	end := w.hi
+	if w.after != 0 {
+		if next := o.nodeKey(w.after); len(end) == 0 || bytes.Compare(next, end) < 0 {
+			end = next
+		} else {
+			w.after = 0
+		}
+	}
+	if len(end) > 0 {
+		w.n = w.below(end)
+	}
+	if len(w.lo) > 0 && (w.node == o.head || bytes.Compare(o.nodeKey(w.node), w.lo) < 0) {
+		w.from = w.below(w.lo)
 	}
 }
 

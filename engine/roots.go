@@ -171,7 +171,7 @@ func (m *marker) state(st *state) error {
 // overlay marks what all versions of an overlay name.
 func (m *marker) overlay(o *overlay) error {
 	w := walk{o: o}
-	for w.ceil(nil); w.e != 0; w.forward() {
+	for w.ahead(); w.e != 0; w.forward() {
 		for v := range o.all(w.e) {
 			if err := m.staged(v.kind, v.data); err != nil {
 				return err

@@ -39,7 +39,6 @@ func afterPrefix(p []byte) []byte {
 type overlayCursor struct {
 	walk
 	seq     uint64
-	lo, hi  []byte
 	reverse bool
 
 	key []byte
@@ -49,9 +48,9 @@ type overlayCursor struct {
 // first moves to the first entry within the bounds.
 func (c *overlayCursor) first() {
 	if c.reverse {
-		c.floor(c.hi)
+		c.behind()
 	} else {
-		c.ceil(c.lo)
+		c.ahead()
 	}
 	c.settle()
 }
@@ -69,20 +68,16 @@ func (c *overlayCursor) step() {
 	}
 }
 
-// settle passes over entries that the reader cannot see, up to the bound.
+// settle passes over entries that the reader cannot see.
 func (c *overlayCursor) settle() {
-	for c.e != 0 {
-		c.key = c.o.key(c.e)
-		if c.reverse && bytes.Compare(c.key, c.lo) < 0 || !c.reverse && len(c.hi) > 0 && bytes.Compare(c.key, c.hi) >= 0 {
-			break
-		}
+	for ; c.e != 0; c.step() {
 		var ok bool
 		if c.ver, ok = c.o.at(c.e, c.seq); ok {
+			c.key = c.o.key(c.e)
 			return
 		}
-		c.step()
 	}
-	c.e, c.key = 0, nil
+	c.key = nil
 }
 
 // stagedCursor walks what several overlays say together; of one key the first
@@ -101,7 +96,7 @@ func (r *reader) staged(lo, hi []byte, reverse bool) stagedCursor {
 		if o == nil || o.empty() {
 			return
 		}
-		p := overlayCursor{walk: walk{o: o}, seq: seq, lo: lo, hi: hi, reverse: reverse}
+		p := overlayCursor{walk: walk{o: o, lo: lo, hi: hi}, seq: seq, reverse: reverse}
 		if p.first(); p.e != 0 {
 			c.parts = append(c.parts, p)
 		}

@@ -156,8 +156,8 @@ func newSpan(lo, hi, last []byte, reverse bool) span {
 
 // changed tells whether o has a version newer than seq of a key in the span.
 func (s span) changed(o *overlay, seq uint64) bool {
-	w := walk{o: o}
-	for w.ceil(s.lo); w.e != 0; w.forward() {
+	w := walk{o: o, lo: s.lo}
+	for w.ahead(); w.e != 0; w.forward() {
 		if len(s.hi) > 0 {
 			if c := bytes.Compare(o.key(w.e), s.hi); c > 0 || c == 0 && !s.through {
 				return false
