@@ -64,6 +64,9 @@ func parseNote(prefix string, key []byte) (mh.Multihash, did.DID, error) {
 
 // allocated reads what a space has allocated for a blob; false when nothing.
 func (s *Service) allocated(ctx context.Context, space did.DID, d mh.Multihash) (a allocation, found bool, err error) {
+	if !isSpace(space) {
+		return a, false, nil
+	}
 	b, err := s.e.Lookup(ctx, BranchName(space))
 	if errors.Is(err, engine.ErrNoBranch) {
 		return a, false, nil

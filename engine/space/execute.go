@@ -78,14 +78,23 @@ func authSource(read blockSource) auth.Source {
 }
 
 // homeOf is the branch whose state an invocation changes: that of the space it
-// is about, or the service's own.
-func (j *job) homeOf() string {
-	if strings.HasPrefix(j.cap.Can, "space/") || strings.HasPrefix(j.cap.Can, "upload/") {
-		if id, err := did.Parse(j.cap.With); err == nil && strings.HasPrefix(j.cap.With, did.KeyPrefix) {
-			return BranchName(id)
-		}
+// is about, or the service's own. False when it is about a space that there
+// cannot be.
+func (j *job) homeOf() (name string, ok bool) {
+	if !strings.HasPrefix(j.cap.Can, "space/") && !strings.HasPrefix(j.cap.Can, "upload/") {
+		return serviceBranch, true
 	}
-	return serviceBranch
+	id, err := did.Parse(j.cap.With)
+	if err != nil || !isSpace(id) {
+		return "", false
+	}
+	return BranchName(id), true
+}
+
+// isSpace tells whether a space may have this DID: a did:key, of the kinds that
+// are short enough to name a branch.
+func isSpace(id did.DID) bool {
+	return strings.HasPrefix(id.String(), did.KeyPrefix) && len(BranchName(id)) <= 200
 }
 
 // run runs an invocation unless it was run before, and returns its receipt.
@@ -101,7 +110,11 @@ func (s *Service) run(ctx context.Context, j *job) (cid.Cid, error) {
 
 // runOnce is run but for what comes after.
 func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error) {
-	name := j.homeOf()
+	name, ok := j.homeOf()
+	if !ok {
+		c, err := s.finish(ctx, j, &outcome{}, denied(auth.InvocationCapability, "%.80s is no space", j.cap.With))
+		return c, nil, err
+	}
 	defer func() {
 		if j.unlock != nil {
 			j.unlock()
@@ -135,7 +148,7 @@ func (s *Service) runOnce(ctx context.Context, j *job) (cid.Cid, *outcome, error
 	if err := s.awaited(ctx, j); err != nil {
 		return cid.Undef, nil, err
 	}
-	out, err := s.handle(ctx, j, allowed)
+	out, err := s.handle(ctx, j, name, allowed)
 	var denied *auth.Denied
 	if err != nil && !errors.As(err, &denied) {
 		return cid.Undef, nil, err
@@ -166,12 +179,12 @@ func (s *Service) validated(ctx context.Context, j *job, home string) func() err
 }
 
 // handle authorizes and does it.
-func (s *Service) handle(ctx context.Context, j *job, allowed func() error) (*outcome, error) {
+func (s *Service) handle(ctx context.Context, j *job, name string, allowed func() error) (*outcome, error) {
 	if err := allowed(); err != nil {
 		return nil, err
 	}
 	if j.home == nil {
-		home, err := s.newHome(ctx, j.homeOf())
+		home, err := s.newHome(ctx, name)
 		if err != nil {
 			return nil, err
 		}

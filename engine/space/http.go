@@ -120,8 +120,8 @@ func (s *Service) serveSync(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := did.Parse(r.PathValue("did"))
-	if err != nil || !strings.HasPrefix(r.PathValue("did"), did.KeyPrefix) {
-		http.Error(w, "no did:key", http.StatusBadRequest)
+	if err != nil || !isSpace(id) {
+		http.Error(w, "no space's DID", http.StatusBadRequest)
 		return
 	}
 	car, err := s.body(w, r)

@@ -26,6 +26,20 @@ type upload struct {
 	Updated int64    `json:"updated"`
 }
 
+// Bounds on an upload, so that it goes into a receipt, and its root into a key.
+const (
+	maxUpload = 96 << 10
+	maxRoot   = 256
+)
+
+// size is about how many bytes the shards' names take.
+func (u upload) size() (n int) {
+	for _, s := range u.Shards {
+		n += len(s)
+	}
+	return n
+}
+
 func (u upload) links() (out []ipld.Link) {
 	for _, s := range u.Shards {
 		if c, err := cid.Decode(s); err == nil {
@@ -63,10 +77,10 @@ func (s *Service) uploadAdd(ctx context.Context, j *job) (*outcome, error) {
 			u.Shards = append(u.Shards, l.String())
 		}
 	}
-	if len(u.Shards) > maxPage {
-		return nil, denied(auth.InvocationCapability, "an upload may have %d shards", maxPage)
-	}
 	root := nb.Root.String()
+	if len(u.Shards) > maxPage || u.size() > maxUpload || len(root) > maxRoot {
+		return nil, denied(auth.InvocationCapability, "an upload may have %d shards, with names of %d bytes in all, and a root's of %d", maxPage, maxUpload, maxRoot)
+	}
 	out := &outcome{ok: uploadcap.AddOk{Root: nb.Root, Shards: u.links()}}
 	out.side = []prolly.Edit{putJSON(sideUploaded+root, u)}
 	out.blob = func(receipt cid.Cid) {
@@ -105,6 +119,7 @@ func (s *Service) uploadList(ctx context.Context, j *job) (*outcome, error) {
 	if nb.Cursor != nil {
 		q.From = []byte(sideUploaded + *nb.Cursor + "\x00")
 	}
+	size, cut := 0, false
 	err = side(ctx, j.home, func(r *engine.Root) error {
 		for e, err := range r.Range(ctx, q) {
 			if err != nil {
@@ -113,6 +128,10 @@ func (s *Service) uploadList(ctx context.Context, j *job) (*outcome, error) {
 			var u upload
 			if _, err := getJSON(ctx, r, string(e.Key), &u); err != nil {
 				return err
+			}
+			size += len(e.Key) + u.size() + 128
+			if cut = size > maxClaim; cut { // the list stands in one block
+				return nil
 			}
 			root, err := cid.Decode(strings.TrimPrefix(string(e.Key), sideUploaded))
 			if err != nil {
@@ -127,7 +146,7 @@ func (s *Service) uploadList(ctx context.Context, j *job) (*outcome, error) {
 	if n := len(ok.Results); n > 0 {
 		first, last := ok.Results[0].Root.String(), ok.Results[n-1].Root.String()
 		ok.Before, ok.After, ok.Size = &first, &last, uint64(n)
-		if n == q.Limit {
+		if cut || n == q.Limit {
 			ok.Cursor = &last
 		}
 	}
