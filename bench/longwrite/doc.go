@@ -16,8 +16,9 @@
 //
 // Invariants, which the tests cite:
 //
-//	W1  Amplification is all that was written to files, the log and the edits in
-//	    it included, over the bytes of the nodes made.
+//	W1  Amplification is all that was written to files, the log and what leads to
+//	    nodes included, less the keys and values of the edits once, over the bytes
+//	    of the nodes made.
 //	W2  A write longer than -stall is told, with what overlapped it (L1 of package
 //	    stall).
 //	W3  The exit status is 1 when what is to be reached is not: 1.1 behind, 2.1

@@ -16,6 +16,7 @@ type result struct {
 	options
 	before, after pebblekv.Metrics
 	nodes         uint64 // bytes of nodes made
+	editBytes     uint64 // of keys and values in the writes
 	writes        stall.Writes
 	took          time.Duration
 	events        []pebblekv.Event
@@ -23,7 +24,8 @@ type result struct {
 
 // amplification is W1.
 func (r *result) amplification() float64 {
-	return float64(written(r.after)-written(r.before)) / float64(r.nodes)
+	all := written(r.after) - written(r.before)
+	return float64(all-min(all, r.editBytes)) / float64(r.nodes)
 }
 
 const mib = 1 << 20
@@ -38,7 +40,7 @@ func (r *result) print(w io.Writer) (all bool, err error) {
 	say("written to files     %8.0f MiB: log %.0f, flushed and compacted %.0f, taken in as built %.0f",
 		float64(written(a)-written(b))/mib, float64(a.LogBytes-b.LogBytes)/mib,
 		float64(a.TableBytes-b.TableBytes)/mib, float64(a.IngestedBytes-b.IngestedBytes)/mib)
-	say("write amplification  %8.2f", r.amplification())
+	say("write amplification  %8.2f, without the %.0f MiB of keys and values in the log", r.amplification(), float64(r.editBytes)/mib)
 	say("compactions          %8d", a.Compactions-b.Compactions)
 	say("a write              %s", r.writes.Times())
 	say("                     %s", r.writes.Histogram())

@@ -78,6 +78,7 @@ func (o *options) run(ctx context.Context) (r *result, err error) {
 	if err := s.rest(ctx); err != nil {
 		return nil, err
 	}
+	r.editBytes = uint64(len(r.writes)*o.edits) * (dataset.KeyLen + dataset.ValueLen)
 	r.after, r.nodes = s.kv.Metrics(), s.e.Stats().NodeWriteBytes-r.nodes
 	r.events = s.events.All()
 	return r, nil

@@ -224,9 +224,13 @@ func (r *Run) scaleTable() *table {
 	return t
 }
 
+// RunBytes are what of ours takes nodes until they are written: four runs of
+// 32 MiB.
+const RunBytes = 4 * 32 << 20
+
 // besideCache is what a process of ours may hold beside its cache: three
-// memtables, and what is due to no cache.
-const besideCache = 4 * 64 << 20
+// memtables of 64 MiB, those runs, and what is due to neither.
+const besideCache = 3*64<<20 + RunBytes + 64<<20
 
 // scaleReach says whether memory stays within what it may be at the largest size.
 func (r *Run) scaleReach() *table {

@@ -151,7 +151,7 @@ func (p *plan) cell(ctx context.Context, rep, n int, w cell.Workload, x peer.Pee
 		return err
 	}
 	watch := others.Begin()
-	r, err := p.process(ctx, cell.Spec{
+	r, err := p.process(ctx, w, cell.Spec{
 		Peer: x.Name, Workload: w.Name, N: n, Seed: p.seed, CacheBytes: p.cacheMiB << 20,
 		Dir: dir, Profile: p.profile(rep, w, x),
 	})
@@ -203,7 +203,7 @@ func (p *plan) profile(rep int, w cell.Workload, x peer.Peer) string {
 }
 
 // process measures a cell in a process of its own.
-func (p *plan) process(ctx context.Context, s cell.Spec) (*cell.Result, error) {
+func (p *plan) process(ctx context.Context, w cell.Workload, s cell.Spec) (*cell.Result, error) {
 	spec, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -213,6 +213,9 @@ func (p *plan) process(ctx context.Context, s cell.Spec) (*cell.Result, error) {
 	var stdout, stderr bytes.Buffer
 	c := exec.CommandContext(ctx, p.exe, "-cell", string(spec))
 	c.Stdout, c.Stderr = &stdout, &stderr
+	if w.Judged && os.Getenv("GOMEMLIMIT") == "" {
+		c.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", s.CacheBytes+report.RunBytes))
+	}
 	if err := c.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("took longer than %v", p.limit)
