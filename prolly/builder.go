@@ -42,19 +42,36 @@ func (b *Builder) Add(e Entry) error {
 	if b.err != nil {
 		return b.err
 	}
-	if b.n > 0 && bytes.Compare(b.last, e.Key) >= 0 {
-		return fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, b.n, clip(e.Key), clip(b.last))
+	large := len(e.Value.Bytes) > codec.MaxItem // it may have to be written
+	if large && !b.ascends(e.Key) {
+		return b.unsorted(e.Key)
 	}
 	leaf, err := storedEntry(b.b.w.ctx, b.b.w.ns, e.Key, e.Value)
 	if err != nil {
 		return err
 	}
-	b.last = b.run.add(leaf)
+	// The bytes of most entries are not at hand. To copy them waits once for key
+	// and value; to compare first waits for the key, and then for the value.
+	key := b.run.add(leaf)
+	if !large && !b.ascends(key) {
+		b.run.undo()
+		return b.unsorted(e.Key)
+	}
+	b.last = key
 	b.n++
 	if b.run.full() {
 		return b.pass()
 	}
 	return nil
+}
+
+// ascends tells whether a key is after all that came before.
+func (b *Builder) ascends(key []byte) bool {
+	return b.n == 0 || bytes.Compare(b.last, key) < 0
+}
+
+func (b *Builder) unsorted(key []byte) error {
+	return fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, b.n, clip(key), clip(b.last))
 }
 
 // Finish returns the tree.
@@ -161,6 +178,13 @@ func (r *entryRun) copy(b []byte) []byte {
 	c := r.free[:len(b):len(b)]
 	r.free = r.free[copy(c, b):]
 	return c
+}
+
+// undo takes the last entry back, but not its memory.
+func (r *entryRun) undo() {
+	last := &r.leaves[len(r.leaves)-1]
+	r.size -= len(last.Key) + len(last.Value) + len(last.Link)
+	r.leaves = r.leaves[:len(r.leaves)-1]
 }
 
 func (r *entryRun) clear() { r.free, r.size, r.leaves = r.memory, 0, r.leaves[:0] }
