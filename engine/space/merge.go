@@ -166,7 +166,10 @@ func (m *merged) gate(ctx context.Context, key []byte, yours prolly.Value, mine 
 func missing(ctx context.Context, e *engine.Engine, changes []wireChange, have map[cid.Cid][]byte) ([]cid.Cid, error) {
 	var out []cid.Cid
 	for l := range links(changes, have) {
-		_, err := e.ReadBlock(ctx, l)
+		have, err := e.HasBlock(ctx, l) // one that is there may be large
+		if err == nil && !have {
+			_, err = e.ReadBlock(ctx, l)
+		}
 		if errors.Is(err, engine.ErrMissing) {
 			out = append(out, l)
 		} else if err != nil && !errors.Is(err, engine.ErrHash) {
