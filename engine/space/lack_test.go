@@ -186,7 +186,7 @@ func TestConflictsBounded(t *testing.T) {
 	a, b := w.device(key), w.device(key)
 	a.sync()
 	b.sync()
-	const n = 20
+	const n = 12
 	for i := range n {
 		w.must(a.Put(w.ctx, fmt.Appendf(nil, "/user/%02d", i), bytes.Repeat([]byte{byte(i)}, 3<<20), engine.NoSync))
 		w.must(b.Put(w.ctx, fmt.Appendf(nil, "/user/%02d", i), []byte("small"), engine.NoSync))

@@ -132,7 +132,7 @@ func (m *merged) conflict(ctx context.Context, ns prolly.NodeStore, c wireChange
 		return err
 	}
 	o, err := toWire(ctx, ns, mine)
-	if m.room -= b.size() + o.size(); err == nil && m.room < 0 {
+	if m.room -= b.size() + o.size(); err == nil && m.room < 0 && len(m.conflicts) > 0 {
 		err = fmt.Errorf("%w: more than %d bytes of values in conflict", ErrTooLarge, maxConflicts)
 	}
 	m.conflicts = append(m.conflicts, wireConflict{Key: c.Key, Base: b, Ours: o, Theirs: c.To})

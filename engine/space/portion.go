@@ -18,7 +18,7 @@ import (
 // less, down to the least.
 const (
 	maxPart = maxRequest / 2
-	minPart = 1 << 10
+	minPart = 32 // an entry
 
 	maxParts = 1 << 16 // of one Space.Sync
 )

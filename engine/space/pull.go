@@ -55,6 +55,7 @@ func (s *Space) Sync(ctx context.Context, c *Client) (*Report, error) {
 		if !more {
 			return &all, nil
 		}
+		part = min(2*part, c.part()) // what the service did not take may be behind
 	}
 	return nil, fmt.Errorf("space: sync: %w: it goes on without end", ErrService)
 }

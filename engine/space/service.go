@@ -37,7 +37,7 @@ type Limits struct {
 	RequestBytes int64         // of one request but a blob: 64 MiB
 	Blocks       int           // of one request: 65,536
 	TreeBytes    uint64        // of the entries of one space, without what they link to: 1 GiB
-	AnswerBytes  int64         // of the entries in one answer to a sync, with what they link to, about: 16 MiB
+	AnswerBytes  int64         // of the entries in one answer to a sync, with what they link to, about: 8 MiB
 	BlobBytes    uint64        // of one blob: 4 GiB
 	Invocations  int           // of one message: 256
 	Requests     int           // at work at once: 64
@@ -51,7 +51,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.RequestBytes, maxRequest)
 	set(&l.Blocks, 65_536)
 	set(&l.TreeBytes, 1<<30)
-	set(&l.AnswerBytes, 16<<20)
+	set(&l.AnswerBytes, 8<<20)
 	l.AnswerBytes = min(l.AnswerBytes, maxAnswer/4)
 	set(&l.BlobBytes, 4<<30)
 	set(&l.Invocations, 256)

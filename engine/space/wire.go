@@ -169,7 +169,7 @@ const (
 	maxRequest = 64 << 20
 	maxAnswer  = 256 << 20
 
-	maxConflicts = 32 << 20 // bytes of values that were there, in the conflicts of one answer
+	maxConflicts = 16 << 20 // bytes of values that were there, in the conflicts of one answer
 )
 
 // size is about what the change takes on the wire, in bytes.
