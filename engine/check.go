@@ -197,6 +197,12 @@ func (c *check) refs() error {
 		if err := c.ref(ref.Name, ref.Value); err != nil {
 			return err
 		}
+		// Who asks for it by name goes another way than who lists all.
+		if _, err := c.e.store.ReadRef(c.ctx, ref.Name); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			if err := c.found(ProblemRef, cid.Undef, storeError("read ref", err)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -12,7 +12,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	cid "github.com/ipfs/go-cid"
 
@@ -20,7 +22,6 @@ import (
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
-	"github.com/go-ds-prolly/go-ds-prolly/kv/memkv"
 	"github.com/go-ds-prolly/go-ds-prolly/kv/pebblekv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
@@ -41,12 +42,28 @@ func TestFlips(t *testing.T) {
 		n /= 4
 	}
 	w := newFlipWorld(t)
-	for i := range n {
-		w.flip(i)
+	list := make([]flipped, n)
+	for i := range list {
+		list[i] = w.plan(i)
 	}
+	began := time.Now()
+	t.Run("flip", func(t *testing.T) {
+		const workers = 2
+		for k := range workers {
+			t.Run(fmt.Sprint(k), func(t *testing.T) {
+				t.Parallel()
+				own, clean := w.copies(), w.copies()
+				for i := k; i < n && !t.Failed(); i += workers {
+					list[i].t, list[i].fs, list[i].clean = t, own[list[i].base.name], clean[list[i].base.name]
+					list[i].try()
+				}
+			})
+		}
+	})
 	for _, kind := range slices.Sorted(maps.Keys(w.tally)) {
-		t.Logf("%-28s %d", kind, w.tally[kind])
+		t.Logf("%-40s %d", kind, w.tally[kind])
 	}
+	t.Logf("%d bits in %v, %d salvages", n, time.Since(began).Round(time.Second), w.salvages)
 	if t.Failed() {
 		t.Logf("repeat with -flips %d -flips.seed %d", n, *flipsSeed)
 	}
@@ -58,8 +75,10 @@ type flipWorld struct {
 	r     *rand.Rand
 	bases []flipBase
 	links []cid.Cid
-	tally map[string]int
-	found int
+
+	mu       sync.Mutex
+	tally    map[string]int
+	salvages int
 }
 
 // flipBase is the store in one condition.
@@ -103,7 +122,7 @@ func (w *flipWorld) fill(e *Engine) {
 	t := w.t
 	main := must(e.Branch(ctx, "main"))(t)
 	for i := range 6 {
-		do(t, main.Apply(ctx, salvageEdits(w.r, 500)))
+		do(t, main.Apply(ctx, salvageEdits(w.r, 250)))
 		block := fmt.Appendf(nil, "a block that is linked %d", i)
 		c := codec.RawCID(block)
 		do(t, e.PutBlock(ctx, c, block))
@@ -167,9 +186,18 @@ func eachFileOf(t tester, fs vfs.FS, dir string, f func(file string, size int64)
 	}
 }
 
-// flip flips the i-th bit and looks what comes of it. Every second goes to a
-// kind of file in turn, however small; the others where most bytes are.
-func (w *flipWorld) flip(i int) {
+// copies are copies of all bases.
+func (w *flipWorld) copies() map[string]*vfs.MemFS {
+	own := map[string]*vfs.MemFS{}
+	for _, b := range w.bases {
+		own[b.name] = copyOfFS(b.fs)
+	}
+	return own
+}
+
+// plan chooses the i-th bit. Every second goes to a kind of file in turn, however small;
+// the others where most bytes are.
+func (w *flipWorld) plan(i int) flipped {
 	b := w.bases[i%len(w.bases)]
 	kinds := slices.Sorted(maps.Keys(b.files))
 	var files []string
@@ -182,25 +210,41 @@ func (w *flipWorld) flip(i int) {
 	}
 	file := files[w.r.IntN(len(files))]
 	size := must(b.fs.Stat(file))(w.t).Size()
-	if size > 400<<10 && w.r.IntN(8) > 0 { // a large value: see digester
-		file = files[w.r.IntN(len(files))]
+	for size > 400<<10 && w.r.IntN(100) > 0 { // a large value: see digester
+		file = w.any(b)
 		size = must(b.fs.Stat(file))(w.t).Size()
 	}
-	x := flipped{w: w, base: b, file: file, at: w.r.Int64N(size), bit: w.r.IntN(8), fs: copyOfFS(b.fs)}
+	x := flipped{w: w, base: b, file: file, at: w.r.Int64N(size), bit: w.r.IntN(8)}
 	if path.Base(file) == "HEAD" && w.r.IntN(8) > 0 { // most of it is padding
 		x.at = int64(w.r.IntN(2))*4096 + int64(w.r.IntN(40))
 	}
-	x.try()
+	x.writable = w.r.IntN(4) == 0
+	x.salvage = i%*flipsRescue == 0
+	return x
+}
+
+// any is any file of Pebble's.
+func (w *flipWorld) any(b flipBase) string {
+	kinds := [][]string{b.files[".sst"], b.files[".log"], b.files[".blob"]}
+	for {
+		if files := kinds[w.r.IntN(len(kinds))]; len(files) > 0 {
+			return files[w.r.IntN(len(files))]
+		}
+	}
 }
 
 // flipped is a store with one bit flipped.
 type flipped struct {
-	w    *flipWorld
-	base flipBase
-	fs   *vfs.MemFS
-	file string
-	at   int64
-	bit  int
+	w        *flipWorld
+	t        *testing.T
+	base     flipBase
+	fs       *vfs.MemFS // the worker's own
+	clean    *vfs.MemFS // likewise, without the flip
+	file     string
+	at       int64
+	bit      int
+	writable bool // it is opened for writing
+	salvage  bool // if anything is found
 }
 
 func (x flipped) String() string {
@@ -209,27 +253,36 @@ func (x flipped) String() string {
 
 func (x flipped) kind() string { return strings.Trim(path.Base(x.file), "0123456789-") }
 
-func (x flipped) count(outcome string) { x.w.tally[x.kind()+" "+outcome]++ }
-
-func (x flipped) flip(fs *vfs.MemFS) {
-	t := x.w.t
-	f := must(fs.OpenReadWrite(x.file, vfs.WriteCategoryUnspecified))(t)
-	b := make([]byte, 1)
-	must(f.ReadAt(b, x.at))(t)
-	b[0] ^= 1 << x.bit
-	must(f.WriteAt(b, x.at))(t)
-	do(t, errors.Join(f.Sync(), f.Close()))
+func (x flipped) count(outcome string) {
+	x.w.mu.Lock()
+	x.w.tally[x.kind()+" "+outcome]++
+	x.w.mu.Unlock()
 }
 
-// try tries a damaged store: opened for reading, and now and then for writing.
+// flip flips the bit, or flips it back.
+func (x flipped) flip() {
+	f := must(x.fs.OpenReadWrite(x.file, vfs.WriteCategoryUnspecified))(x.t)
+	b := make([]byte, 1)
+	must(f.ReadAt(b, x.at))(x.t)
+	b[0] ^= 1 << x.bit
+	must(f.WriteAt(b, x.at))(x.t)
+	do(x.t, errors.Join(f.Sync(), f.Close()))
+}
+
+// try tries a damaged store: opened for reading, which leaves it as it is, and now and
+// then a copy of it for writing.
 func (x flipped) try() {
-	t := x.w.t
-	x.flip(x.fs)
-	readOnly := x.w.r.IntN(4) > 0
-	s, err := flipStore(copyOfFS(x.fs), readOnly)()
+	t := x.t
+	x.flip()
+	defer x.flip()
+	fs := x.fs
+	if x.writable {
+		fs = copyOfFS(fs)
+	}
+	s, err := flipStore(fs, !x.writable)()
 	var e *Engine
 	if err == nil {
-		if e, err = New(s, &Options{ReadOnly: readOnly}); err != nil {
+		if e, err = New(s, &Options{ReadOnly: !x.writable}); err != nil {
 			do(t, s.Close())
 		}
 	}
@@ -242,16 +295,19 @@ func (x flipped) try() {
 		x.rescued()
 		return
 	}
-	x.opened(e)
+	found := x.opened(e)
 	if err := e.Close(); err != nil && !errors.Is(err, kv.ErrFailed) && !errors.Is(err, kv.ErrCorrupt) {
 		t.Errorf("%v: close: %v", x, err)
+	}
+	if found {
+		x.rescued()
 	}
 }
 
 // opened compares what is read with what was there, and with what the check
-// says.
-func (x flipped) opened(e *Engine) {
-	t := x.w.t
+// says. It tells whether anything was found.
+func (x flipped) opened(e *Engine) bool {
+	t := x.t
 	var list []Problem
 	err := e.Check(ctx, func(p Problem) { list = append(list, p) })
 	named := map[string]bool{}
@@ -284,9 +340,9 @@ func (x flipped) opened(e *Engine) {
 		x.count("found by the check")
 	default:
 		x.count("identical")
-		return
+		return false
 	}
-	x.rescued()
+	return true
 }
 
 // parts reads everything, part by part: what it holds, or an error. Parts are
@@ -426,119 +482,4 @@ func (h *digester) ref(e *Engine, name string) error {
 		return err
 	}
 	return h.entries(t.Range(ctx, prolly.Range{}), t.Get)
-}
-
-// rescued salvages now and then.
-func (x flipped) rescued() {
-	x.w.found++
-	if x.w.found%*flipsRescue != 0 {
-		return
-	}
-	t := x.w.t
-	s, err := pebblekv.Open("store", &pebblekv.Options{FS: copyOfFS(x.fs), ReadOnly: true, Damaged: true})
-	if err != nil {
-		x.count("salvage impossible")
-		t.Logf("%v: salvage: %v", x, err)
-		return
-	}
-	src := must(New(s, &Options{ReadOnly: true}))(t)
-	dst := must(New(memkv.New(), nil))(t)
-	var losses []Loss
-	if _, err := Salvage(ctx, src, dst, func(l Loss) { losses = append(losses, l) }); err != nil {
-		t.Errorf("%v: salvage: %v", x, err)
-	} else {
-		x.compare(src, dst, losses)
-	}
-	do(t, src.Close())
-	do(t, dst.Close())
-}
-
-// compare compares what was salvaged with what was there: each entry is right,
-// or reported; and when nothing is reported all is as it was.
-func (x flipped) compare(src, dst *Engine, losses []Loss) {
-	t := x.w.t
-	got := x.w.parts(dst)
-	whole := 0
-	for part, want := range x.base.want {
-		if got[part] == want {
-			whole++
-		}
-	}
-	if whole == len(x.base.want) {
-		x.count("salvaged whole")
-		return
-	}
-	x.count("salvaged in part")
-	if k := x.kind(); k == "MANIFEST" || k == "OPTIONS" || k == "HEAD" {
-		t.Errorf("%v: not salvaged whole: %v; losses %v", x, got, losses)
-	}
-	if len(losses) == 0 {
-		t.Errorf("%v: salvage reports nothing, and something is missing: %v", x, got)
-	}
-	was := start(t, flipStore(copyOfFS(x.base.fs), true), &Options{ReadOnly: true})
-	defer func() { do(t, was.Close()) }()
-	if n := missing(t, was, src); n > flipMissing {
-		x.count("salvaged with more missing than a table's block holds")
-		t.Logf("%v: %d blocks are missing", x, n)
-	}
-	lost := 0
-	for _, name := range []string{"main", "other"} {
-		a, b := must(was.Lookup(ctx, name))(t), must(dst.Lookup(ctx, name))(t)
-		want := must(linkedContent(a))(t)
-		is := must(linkedContent(b))(t)
-		for key, v := range want {
-			if is[key] == v {
-				continue
-			}
-			if lost++; !covered(losses, name, key) && !rolledBack(losses) {
-				t.Errorf("%v: %q of %s is lost or changed, and nobody says so; losses %v", x, key, name, losses)
-				return
-			}
-		}
-	}
-}
-
-// rolledBack tells whether the last writes were reported as lost.
-func rolledBack(losses []Loss) bool {
-	return slices.ContainsFunc(losses, func(l Loss) bool { return l.Ref == "" && errors.Is(l.Err, kv.ErrRollback) })
-}
-
-// flipMissing is how many blocks one bit mostly costs at most: those that share a
-// block of a table, or of a log, with it.
-const flipMissing = 64
-
-// missing counts the blocks of one engine's store that another's has not.
-func missing(t *testing.T, was, is *Engine) (n int) {
-	for x, err := range was.store.(kv.Scanner).ScanNodes(ctx) {
-		do(t, err)
-		if _, err := is.store.ReadNode(ctx, x.Hash, kv.Hint{}); err != nil {
-			n++
-		}
-	}
-	for x, err := range was.store.(kv.Scanner).ScanBlobs(ctx) {
-		do(t, err)
-		if ok, err := is.store.HasBlob(ctx, cid.NewCidV1(cid.Raw, bytes.Clone(x.Multihash))); err != nil || !ok {
-			n++
-		}
-	}
-	return n
-}
-
-func linkedContent(b *Branch) (content, error) {
-	c := content{}
-	for x, err := range b.Range(ctx, prolly.Range{}) {
-		if err != nil {
-			return nil, err
-		}
-		if x.Value.Link.Defined() {
-			c[string(x.Key)] = x.Value.Link.String()
-			continue
-		}
-		v, err := b.Get(ctx, x.Key)
-		if err != nil {
-			return nil, err
-		}
-		c[string(x.Key)] = string(v)
-	}
-	return c, nil
 }

@@ -62,6 +62,7 @@ func Salvage(ctx context.Context, src, dst *Engine, report func(Loss)) (Salvaged
 			return s.done, err
 		}
 	}
+	_ = src.openLagging(ctx) // which makes nodes again that were not written yet; what it could not is met below
 	var refs []kv.Ref
 	for ref, err := range src.store.ListRefs(ctx, "") {
 		if err != nil {
@@ -345,7 +346,17 @@ func (s *salvage) remake(a *Adoption, was Commit, root cid.Cid) (Commit, error) 
 func (s *salvage) now(b *Branch, r branchRef) error {
 	addrs, folded := [roots]prolly.Addr{r.tree, r.side}, r.folded
 	if r.behind != nil {
-		if _, err := s.src.Lookup(s.ctx, b.Name()); err != nil { // which makes lost nodes again
+		_, err := s.src.Lookup(s.ctx, b.Name()) // which makes lost nodes again
+		if err != nil {
+			mended, e := s.mend()
+			if e != nil {
+				return e
+			}
+			if mended {
+				_, err = s.src.Lookup(s.ctx, b.Name())
+			}
+		}
+		if err != nil {
 			addrs, folded = [roots]prolly.Addr{r.behind.tree, r.behind.side}, r.behind.folded
 		}
 	}
@@ -357,13 +368,15 @@ func (s *salvage) now(b *Branch, r branchRef) error {
 		for i, addr := range addrs {
 			s.at.Side = rootID(i) == theSide
 			was, err := s.load(addr)
-			if err != nil {
-				if err := s.here(nil, nil, err); err != nil {
-					return err
-				}
-				continue
+			tree := a.Tree() // of the last commit; what is staged goes on top, if nothing else is left
+			if s.at.Side {
+				tree = a.Side()
 			}
-			tree, err := w.tree(was)
+			if err != nil {
+				err = s.here(nil, nil, err)
+			} else {
+				tree, err = w.tree(was)
+			}
 			if err == nil {
 				tree, err = w.apply(tree, edits[i])
 			}
@@ -380,28 +393,35 @@ func (s *salvage) now(b *Branch, r branchRef) error {
 	})
 }
 
-// staged reads what is staged, up to a damaged record.
+// staged reads what is staged. Records that are damaged or missing are reported; those
+// behind them are taken all the same.
 func (s *salvage) staged(b *Branch, after uint64) (edits [roots][]prolly.Edit, err error) {
 	for rec, err := range s.src.store.ReadLog(s.ctx, b.ref, after) {
-		if err == nil && rec.Seq != after+1 {
-			err = fmt.Errorf("%w: staging record %d follows %d", ErrCorrupt, rec.Seq, after)
-		}
-		if err == nil {
-			after = rec.Seq
-			err = readRecord(rec.Seq, rec.Data, func(o op) error {
-				e := prolly.Edit{Key: o.key, Delete: o.kind == opDelete}
-				if !e.Delete {
-					var err error
-					if e.Value, err = o.kind.value(o.data); err != nil {
-						return err
-					}
-				}
-				edits[o.root] = append(edits[o.root], e)
-				return nil
-			})
-		}
 		if err != nil {
 			return edits, s.here(nil, nil, err)
+		}
+		if rec.Seq != after+1 {
+			err := fmt.Errorf("%w: staging record %d follows %d", ErrCorrupt, rec.Seq, after)
+			if err := s.here(nil, nil, err); err != nil {
+				return edits, err
+			}
+		}
+		after = rec.Seq
+		err = readRecord(rec.Seq, rec.Data, func(o op) error {
+			e := prolly.Edit{Key: o.key, Delete: o.kind == opDelete}
+			if !e.Delete {
+				var err error
+				if e.Value, err = o.kind.value(o.data); err != nil {
+					return err
+				}
+			}
+			edits[o.root] = append(edits[o.root], e)
+			return nil
+		})
+		if err != nil {
+			if err := s.here(nil, nil, err); err != nil {
+				return edits, err
+			}
 		}
 	}
 	return edits, nil

@@ -66,8 +66,7 @@ func newMender(ctx context.Context, e *Engine, refs []kv.Ref) *mender {
 	m := &mender{ctx: ctx, e: e, roots: map[codec.Hash]bool{}, holes: map[codec.Hash]hole{}, sound: map[codec.Hash]bool{}}
 	for _, ref := range refs {
 		if strings.HasPrefix(ref.Name, tagPrefix) {
-			if c, err := parseTag(ref.Value); err == nil {
-				m.history(c)
+			if c, err := parseTag(ref.Value); err == nil && !m.history(c) {
 				m.addRoot(c)
 			}
 			continue
@@ -102,8 +101,9 @@ func (m *mender) addRoot(c cid.Cid) {
 	}
 }
 
-// history adds the trees of the commits that can be read, oldest first.
-func (m *mender) history(head cid.Cid) {
+// history adds the trees of the commits that can be read, oldest first, and tells
+// whether there is any.
+func (m *mender) history(head cid.Cid) bool {
 	seen := map[cid.Cid]bool{head: true}
 	var list []Commit
 	for waiting := []cid.Cid{head}; len(waiting) > 0; waiting = waiting[1:] {
@@ -123,6 +123,7 @@ func (m *mender) history(head cid.Cid) {
 	for _, c := range list {
 		m.addRoot(c.Root)
 	}
+	return len(list) > 0
 }
 
 // mend does what can be done, and tells whether anything was.
@@ -315,150 +316,6 @@ func (m *mender) try(leaves func(leaf func(prolly.Child) error) error) (bool, er
 		err = nil
 	}
 	return m.accept(out.nodes), err
-}
-
-// mixtures tries what lies between the versions before and after: a leaf that changed
-// in between changed in this version, or in the next.
-func (m *mender) mixtures(i int, newest bool) (bool, error) {
-	var sides [2][]prolly.Child
-	for side, step := range []int{-1, 1} {
-		for d := 1; d <= neighbours && sides[side] == nil; d++ {
-			j := i + d*step
-			if j < 0 || j >= len(m.trees) {
-				break
-			}
-			ok, err := m.whole(prolly.Addr{Hash: m.trees[j]}, -1, hole{})
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				continue
-			}
-			err = m.filled(m.trees[i], m.trees[j], newest, func(c prolly.Child) error {
-				if len(sides[side]) == mostLeaves {
-					return errEnough
-				}
-				sides[side] = append(sides[side], c)
-				return nil
-			})
-			if err != nil {
-				return false, also(err)
-			}
-		}
-	}
-	parts := partsOf(sides[0], sides[1])
-	var holes []hole
-	nothing := func(prolly.Child) error { return nil }
-	err := m.leaves(prolly.Addr{Hash: m.trees[i]}, -1, hole{}, hole{}, nothing, func(h hole) error {
-		holes = append(holes, h)
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	budget := mostLeaves
-	for _, h := range holes {
-		if ok, err := m.mixturesIn(h, parts, len(sides[0]), &budget); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-// mixturesIn tries the mixtures of what two versions have in one hole; budget is how
-// many leaves, of n for each, may still be looked at.
-func (m *mender) mixturesIn(h hole, parts []part, n int, budget *int) (bool, error) {
-	bit := make([]int, len(parts)) // of the mask that chooses; -1: none
-	choices := 0
-	for i, p := range parts {
-		bit[i] = -1
-		if p.choice && rangesOf(map[codec.Hash]hole{{}: h}).has(p.key()) {
-			bit[i] = choices
-			choices++
-		}
-	}
-	if choices > 30 || n<<choices > *budget {
-		return false, nil
-	}
-	*budget -= n << choices
-	for mask := range 1 << choices {
-		ok, err := m.try(func(leaf func(prolly.Child) error) error {
-			for i, p := range parts {
-				side := 0
-				if bit[i] >= 0 {
-					side = mask >> bit[i] & 1
-				}
-				for _, c := range p.runs[side] {
-					if err := leaf(c); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-		if ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-// also is an error that is not only that enough was seen.
-func also(err error) error {
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
-// part is a run of leaves that two sequences share, or one of either.
-type part struct {
-	runs   [2][]prolly.Child
-	choice bool
-}
-
-// key is one of its keys.
-func (p part) key() []byte {
-	if len(p.runs[0]) > 0 {
-		return p.runs[0][0].Key
-	}
-	return p.runs[1][0].Key
-}
-
-func partsOf(a, b []prolly.Child) (parts []part) {
-	if len(a) == 0 || len(b) == 0 {
-		return nil
-	}
-	for len(a)+len(b) > 0 {
-		n := 0
-		for n < len(a) && n < len(b) && a[n].Addr.Hash == b[n].Addr.Hash {
-			n++
-		}
-		if n > 0 {
-			parts = append(parts, part{runs: [2][]prolly.Child{a[:n]}})
-			a, b = a[n:], b[n:]
-			continue
-		}
-		i, j := 0, 0 // until leaves of both begin with the same key again
-		for i < len(a) && j < len(b) {
-			c := bytes.Compare(a[i].Key, b[j].Key)
-			if c == 0 && i+j > 0 {
-				break
-			}
-			if c <= 0 {
-				i++
-			}
-			if c >= 0 {
-				j++
-			}
-		}
-		if i == len(a) || j == len(b) {
-			i, j = len(a), len(b)
-		}
-		parts = append(parts, part{[2][]prolly.Child{a[:i], b[:j]}, true})
-		a, b = a[i:], b[j:]
-	}
-	return parts
 }
 
 // assembled keeps what is assembled and not stored. Nothing is written.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 
+	cid "github.com/ipfs/go-cid"
+
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
@@ -233,39 +235,98 @@ func (s *salvage) mend() (bool, error) {
 // foundPrefix begins the names of branches of orphans.
 const foundPrefix = "found/"
 
-// found makes branches of the orphans that are left, the newest in the first one.
+// found makes branches of the commits to which no ref leads, if refs may be missing, and
+// of the orphans that are left, the newest in the first one.
 func (s *salvage) found() error {
+	if d, ok := s.src.store.(damaged); ok && d.Damage() != nil {
+		if err := s.foundCommits(); err != nil {
+			return err
+		}
+	}
 	if s.mender == nil || len(s.mender.holes) == 0 {
 		return nil
 	}
 	in := rangesOf(s.mender.holes)
 	left := slices.DeleteFunc(s.mender.orphans, func(o orphan) bool { return !in.has(o.Key) })
-	for n := 1; len(left) > 0; n++ {
-		name := fmt.Sprintf("%s%d", foundPrefix, n)
-		if _, err := s.dst.Lookup(s.ctx, name); err == nil {
-			continue // the old store's
-		}
+	for len(left) > 0 {
 		layer := disjoint(left, true)
 		in := map[codec.Hash]bool{}
 		for _, o := range layer {
 			in[o.Addr.Hash] = true
 		}
 		left = slices.DeleteFunc(left, func(o orphan) bool { return in[o.Addr.Hash] })
-		if err := s.foundIn(name, layer); err != nil {
+		b, err := s.foundBranch()
+		if err == nil {
+			err = s.foundIn(b, layer)
+		}
+		if err != nil {
 			return err
 		}
-		s.done.Found = append(s.done.Found, name)
 	}
 	return nil
 }
 
-// foundIn makes a branch of leaves.
-func (s *salvage) foundIn(name string, layer []orphan) error {
-	b, err := s.dst.Branch(s.ctx, name)
-	if err != nil {
-		return err
+// foundBranch makes the next branch for what was found.
+func (s *salvage) foundBranch() (*Branch, error) {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s%d", foundPrefix, n)
+		if _, err := s.dst.Lookup(s.ctx, name); err == nil {
+			continue // the old store's, or made before
+		}
+		b, err := s.dst.Branch(s.ctx, name)
+		if err == nil {
+			s.at = Loss{Ref: name}
+			s.done.Found = append(s.done.Found, name)
+		}
+		return b, err
 	}
-	s.at = Loss{Ref: name}
+}
+
+// foundCommits makes branches of commits that were not met, each of one that is nobody's
+// parent.
+func (s *salvage) foundCommits() error {
+	scan, ok := s.src.store.(kv.Scanner)
+	if !ok {
+		return nil
+	}
+	unmet, parents := []cid.Cid{}, map[cid.Cid]bool{}
+	for x, err := range scan.ScanBlobs(s.ctx) {
+		if err != nil {
+			break
+		}
+		c, err := codec.ParseCommit(x.Block)
+		if err != nil || len(unmet) == mostOrphans {
+			continue
+		}
+		if name := codec.Sum(x.Block).CID(); !s.met(name) {
+			unmet = append(unmet, name)
+		}
+		for _, p := range c.Parents {
+			parents[p] = true
+		}
+	}
+	for _, c := range unmet {
+		if parents[c] {
+			continue
+		}
+		b, err := s.foundBranch()
+		if err == nil {
+			err = s.history(b, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.ctx.Err()
+}
+
+func (s *salvage) met(c cid.Cid) bool {
+	_, ok := s.commits[c]
+	return ok
+}
+
+// foundIn makes a branch of leaves.
+func (s *salvage) foundIn(b *Branch, layer []orphan) error {
 	return s.adopt(b, func(a *Adoption, w *treeSalvage) error {
 		t, err := prolly.Build(s.ctx, a.Nodes(), func(yield func(prolly.Entry, error) bool) {
 			p := partial{w: w, yield: yield}
