@@ -3,37 +3,24 @@ package engine
 import (
 	"context"
 	"sync"
+
+	"github.com/go-ds-prolly/go-ds-prolly/internal/turn"
 )
 
 // gate is a lock whose waiting can be given up, first come, first served.
-type gate chan struct{}
+type gate struct{ turn *turn.Turn }
 
-func newGate() gate { return make(gate, 1) }
+func newGate() gate { return gate{turn.New()} }
 
 func (g gate) lock(ctx context.Context) error {
-	select {
-	case g <- struct{}{}:
+	if g.turn.Try() || g.turn.Take(ctx.Done(), nil) {
 		return nil
-	default:
 	}
-	select {
-	case g <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ctx.Err()
 }
 
-func (g gate) tryLock() bool {
-	select {
-	case g <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (g gate) unlock() { <-g }
+func (g gate) tryLock() bool { return g.turn.Try() }
+func (g gate) unlock()       { g.turn.Give() }
 
 // world lets writers in side by side. It can be asked to wait for those that are
 // inside, without keeping newcomers out; and Close, or the collector of a store

@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -21,9 +22,7 @@ const formatVersion = 1
 type digest [16]byte
 
 func (d *digest) toggle(item digest) {
-	for i := range d {
-		d[i] ^= item[i]
-	}
+	subtle.XORBytes(d[:], d[:], item[:])
 }
 
 // refItem is what a ref adds to the digest; nothing when value is nil.
@@ -38,7 +37,7 @@ func refItem(name string, value []byte) digest {
 
 // recordItem is what a log record adds to the digest.
 func recordItem(ref string, seq uint64) digest {
-	buf := append(make([]byte, 0, 2+kv.MaxName+8), 'l', byte(len(ref)))
+	buf := append(make([]byte, 0, 128), 'l', byte(len(ref))) // room for most, on the stack
 	buf = binary.BigEndian.AppendUint64(append(buf, ref...), seq)
 	return xxh3.Hash128(buf).Bytes()
 }

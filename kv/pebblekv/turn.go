@@ -1,25 +1,24 @@
 package pebblekv
 
-import "context"
+import (
+	"context"
+
+	lock "github.com/go-ds-prolly/go-ds-prolly/internal/turn"
+)
 
 // turn is a lock that one can stop waiting for.
-type turn chan struct{}
+type turn struct{ *lock.Turn }
 
-func newTurn() turn { return make(turn, 1) }
+func newTurn() turn { return turn{lock.New()} }
 
 // take waits for the turn, for the end of the context, or for the store to get
 // stuck. After a failure nobody gets it.
 func (t turn) take(ctx context.Context, f *failure) error {
-	select {
-	case t <- struct{}{}:
-	default:
-		select {
-		case t <- struct{}{}:
-		case <-f.stuck:
-			return f.err()
-		case <-ctx.Done():
-			return ctx.Err()
+	if !t.Try() && !t.Take(ctx.Done(), f.stuck) {
+		if err := ctx.Err(); err != nil && !f.wedged() {
+			return err
 		}
+		return f.err()
 	}
 	if err := f.err(); err != nil {
 		t.give()
@@ -28,4 +27,4 @@ func (t turn) take(ctx context.Context, f *failure) error {
 	return nil
 }
 
-func (t turn) give() { <-t }
+func (t turn) give() { t.Give() }
