@@ -6,6 +6,10 @@
 //	go run ./bench/measures                                1 M entries, about a minute
 //	go run ./bench/measures -wide 10000000 -o docs/second-table.md
 //
+// Memory is judged in a program built without C (CGO_ENABLED=0), as .ci/long
+// does: with it, Pebble's blocks are the C library's, which keeps what is given
+// back to it in as many heaps as threads like.
+//
 // It compares with no other store (bench/peers does) and measures no other
 // times than those of single reads and proofs (bench does).
 //

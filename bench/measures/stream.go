@@ -106,6 +106,9 @@ func streams(ctx context.Context, dir string, n int) ([]target.Row, error) {
 	}
 	of := fmt.Sprintf(" of %d entries", n)
 	note := "all that the process holds; to reach: caches of 64 (nodes) and 32 (blocks), 128 that Pebble keeps for memtables and lends to its cache, and 64"
+	if resident.LinksC() {
+		note += "; built with C, whose library may keep more"
+	}
 	mib := func(v uint64) float64 { return float64(v) / (1 << 20) }
 	return []target.Row{
 		target.AtMost("memory while scanning"+of, mib(r.Scan), mib(reach), "MiB", note),

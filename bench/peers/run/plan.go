@@ -214,7 +214,7 @@ func (p *plan) process(ctx context.Context, w cell.Workload, s cell.Spec) (*cell
 	c := exec.CommandContext(ctx, p.exe, "-cell", string(spec))
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if w.Judged && os.Getenv("GOMEMLIMIT") == "" {
-		c.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", s.CacheBytes+report.RunBytes))
+		c.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", s.CacheBytes+report.RunBytes), "MALLOC_ARENA_MAX=1")
 	}
 	if err := c.Run(); err != nil {
 		if ctx.Err() != nil {
