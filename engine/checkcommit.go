@@ -38,6 +38,9 @@ func (c *check) history(name cid.Cid) error {
 		if c.seen.commits.has(h) && c.stats.Problems == 0 {
 			continue
 		}
+		if err := c.mark(d.CID); err != nil {
+			return err
+		}
 		if err := c.commit(d, !c.seen.commits.has(h)); err != nil {
 			return err
 		}
@@ -57,6 +60,16 @@ func (c *check) commitAgain(name cid.Cid, err error) error {
 		return nil
 	}
 	return c.found(ProblemCommit, name, err)
+}
+
+// mark asks whether the history was cut at a commit, which whoever reads it has to know,
+// and which may fail although no history was cut anywhere.
+func (c *check) mark(name cid.Cid) error {
+	_, _, err := c.e.shallow(c.ctx, name)
+	if err == nil || c.seen.tell("mark", name.KeyString(), c.branch) {
+		return nil
+	}
+	return c.found(ProblemRef, name, err)
 }
 
 // parents returns the parents of a commit that have to be here.
