@@ -99,8 +99,8 @@ func (r *result) upkeep(ctx context.Context, s *store) (err error) {
 	return err
 }
 
-// prepare makes room for what is to be noted, and sets what the process may
-// have, unless GOMEMLIMIT does.
+// prepare makes room for what is to be noted. Where the process is judged it sets
+// what that may have, unless GOMEMLIMIT does.
 func (r *result) prepare() {
 	r.calm, r.rooms = newBeside(), 1
 	if r.options.check {
@@ -109,14 +109,9 @@ func (r *result) prepare() {
 	if r.options.gc {
 		r.gc, r.rooms = &collected{beside: newBeside()}, r.rooms+1
 	}
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
+	if os.Getenv("GOMEMLIMIT") == "" && !resident.LinksC() {
+		debug.SetMemoryLimit(int64(cacheBytes + pebbleBytes + mayHold<<20 + r.rooms*roomBytes))
 	}
-	limit := uint64(cacheBytes + mayHold<<20)
-	if !resident.LinksC() {
-		limit += pebbleBytes
-	}
-	debug.SetMemoryLimit(int64(limit + r.rooms*roomBytes))
 }
 
 // afterwards looks at what the collection left.
