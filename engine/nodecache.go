@@ -69,7 +69,7 @@ func newNodeCache(bytes int64) *nodeCache {
 const (
 	// nodeOverhead is about what a cached node takes beside its block, and
 	// linkSize what its link to a child does.
-	nodeOverhead = 416
+	nodeOverhead = 448
 	linkSize     = 8
 )
 

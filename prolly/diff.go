@@ -159,6 +159,12 @@ func skipEqual(f, t *sideFrame) {
 
 // skipSame passes the equal entries that two heads begin, if any.
 func skipSame(f, t *sideFrame) {
+	if f.i == t.i && f.i < f.node.Len() {
+		if i, ok := f.node.SameFrom(f.i, &t.node.Node); ok {
+			f.i, t.i = i, i
+			return
+		}
+	}
 	if !bytes.Equal(f.node.Prefix(), t.node.Prefix()) {
 		return
 	}

@@ -37,7 +37,7 @@ func (s *Store) Metrics() (m Metrics) {
 	m = Metrics{
 		WrittenBytes: p.WAL.BytesIn,
 		LogBytes:     p.WAL.BytesWritten,
-		TableBytes: total.TableBytesFlushed - p.WAL.BytesWritten + // a total counts the log as flushed
+		TableBytes: total.TableBytesFlushed - total.TableBytesIn + // a total counts the log and what was taken in as flushed
 			total.TableBytesCompacted + total.BlobBytesFlushed + total.BlobBytesCompacted,
 		IngestedBytes: total.TableBytesIngested,
 		Levels:        p.ReadAmp(),
