@@ -192,6 +192,10 @@ func TestMerge(t *testing.T) {
 	if err := a.Merge(b); err != nil || len(a.Cells) != 24 || len(a.Peers) != 3 || a.Parts != 2 || len(a.Sizes) != 1 {
 		t.Errorf("%v: %d cells, %d peers, %d parts", err, len(a.Cells), len(a.Peers), a.Parts)
 	}
+	b.Machine.Revision = "another"
+	if err := a.Merge(b); err != nil || !strings.HasSuffix(a.Machine.Revision, " and another") {
+		t.Errorf("%v: revision %s", err, a.Machine.Revision)
+	}
 	b.N++
 	if a.Merge(b) == nil {
 		t.Error("runs of different sizes go together")

@@ -89,6 +89,9 @@ func (r *Run) Merge(other *Run) error {
 		}
 	}
 	slices.Sort(r.Sizes)
+	if rev := other.Machine.Revision; !strings.Contains(r.Machine.Revision, rev) {
+		r.Machine.Revision += " and " + rev
+	}
 	r.Cells = append(r.Cells, other.Cells...)
 	r.Reps = max(r.Reps, other.Reps)
 	r.Took += other.Took
