@@ -152,19 +152,17 @@ func (p *pull) haves(ctx context.Context) ([]cid.Cid, error) {
 
 // fetch receives what is lacking, however often the connection breaks.
 func (p *pull) fetch(ctx context.Context) error {
-	for {
-		err := p.again(ctx, func() int64 { return p.s.size }, func() error { return p.fetchOnce(ctx) })
-		if err != nil {
-			return err
-		}
-		if p.head.status != statusApart {
-			return nil
-		}
-		if err := p.reconcile(ctx); !errors.Is(err, errTryBulk) {
-			return err
-		}
-		return p.everything(ctx)
+	err := p.again(ctx, func() int64 { return p.s.size }, func() error { return p.fetchOnce(ctx) })
+	if err != nil {
+		return err
 	}
+	if p.head.status != statusApart {
+		return nil
+	}
+	if err := p.reconcile(ctx); !errors.Is(err, errTryBulk) {
+		return err
+	}
+	return p.everything(ctx)
 }
 
 // fetchOnce asks for the rest of a step that was cut short, or else for what is
