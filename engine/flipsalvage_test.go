@@ -88,7 +88,7 @@ func (x flipped) compareBranch(was, src, dst *Engine, name string, in unit, done
 	is := content{}
 	if b, err := dst.Lookup(ctx, name); err == nil {
 		is = must(linkedContent(b))(t)
-	} else if !in.refs[branchPrefix+name] {
+	} else if !in.Refs[branchPrefix+name] {
 		t.Errorf("%v: branch %s is lost: %v; losses %v", x, name, err, losses)
 		return
 	}
@@ -104,7 +104,7 @@ func (x flipped) compareBranch(was, src, dst *Engine, name string, in unit, done
 		}
 		if damaged == nil {
 			damaged, all = in.keys(t, a), everywhere(t, dst)
-			if in.staged[branchPrefix+name] {
+			if in.Staged[branchPrefix+name] {
 				lostStaged(t, was, src, branchPrefix+name, damaged)
 			}
 		}
@@ -113,7 +113,7 @@ func (x flipped) compareBranch(was, src, dst *Engine, name string, in unit, done
 			x.count("entries of damaged blocks lost")
 		case all[[2]string{key, v}]:
 			x.count("entries salvaged elsewhere")
-		case in.refs[branchPrefix+name]:
+		case in.Refs[branchPrefix+name]:
 			x.count("entries not committed, their branch's record damaged")
 		default:
 			x.count("entries beyond the damaged blocks lost")
@@ -163,33 +163,14 @@ func rolledBack(losses []Loss) bool {
 }
 
 // unit is what one flipped bit may cost.
-type unit struct {
-	nodes        map[codec.Hash]bool
-	blobs        map[string]bool // by multihash
-	refs, staged map[string]bool
-	state        bool
-}
+type unit struct{ pebblekv.Unit }
 
 func (x flipped) within() unit {
-	u := must(pebblekv.Within(x.base.fs, x.file, x.at))(x.t)
-	in := unit{map[codec.Hash]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, u.State}
-	for _, h := range u.Nodes {
-		in.nodes[h] = true
-	}
-	for _, b := range u.Blobs {
-		in.blobs[string(b)] = true
-	}
-	for _, r := range u.Refs {
-		in.refs[r] = true
-	}
-	for _, r := range u.Staged {
-		in.staged[r] = true
-	}
-	return in
+	return unit{must(pebblekv.Within(x.base.fs, x.file, x.at))(x.t)}
 }
 
 func (u unit) empty() bool {
-	return len(u.nodes)+len(u.blobs)+len(u.refs)+len(u.staged) == 0 && !u.state
+	return len(u.Nodes)+len(u.Blobs)+len(u.Refs)+len(u.Staged) == 0 && !u.State
 }
 
 // keys are those whose entries the unit holds: their leaf, or a block of their value.
@@ -197,7 +178,7 @@ func (u unit) keys(t *testing.T, b *Branch) map[string]bool {
 	keys := map[string]bool{}
 	do(t, b.state.Load().trees[theTree].Walk(ctx, func(a prolly.Addr, n *prolly.Node) error {
 		for i := range n.Len() {
-			if n.Level() == 0 && u.nodes[a.Hash] {
+			if n.Level() == 0 && u.Nodes[a.Hash] {
 				keys[string(n.AppendKey(nil, i))] = true
 			}
 		}
@@ -214,8 +195,8 @@ func (u unit) keys(t *testing.T, b *Branch) map[string]bool {
 
 // holds tells whether a block of a value, or the one that a link names, is in the unit.
 func (u unit) holds(t *testing.T, e *Engine, c cid.Cid) bool {
-	if u.blobs[string(c.Hash())] || c.Type() != cid.DagCBOR {
-		return u.blobs[string(c.Hash())]
+	if u.Blobs[string(c.Hash())] || c.Type() != cid.DagCBOR {
+		return u.Blobs[string(c.Hash())]
 	}
 	l, err := codec.ParseChunkList(must(e.ReadBlock(ctx, c))(t))
 	return err == nil && slices.ContainsFunc(l.Links, func(c cid.Cid) bool { return u.holds(t, e, c) })
@@ -227,7 +208,7 @@ func (x flipped) missing(was, is *Engine, in unit) {
 	t := x.t
 	for n, err := range was.store.(kv.Scanner).ScanNodes(ctx) {
 		do(t, err)
-		if got, err := is.store.ReadNode(ctx, n.Hash, kv.Hint{}); (err != nil || !bytes.Equal(got.Block, n.Node.Block)) && !in.nodes[n.Hash] {
+		if got, err := is.store.ReadNode(ctx, n.Hash, kv.Hint{}); (err != nil || !bytes.Equal(got.Block, n.Node.Block)) && !in.Nodes[n.Hash] {
 			t.Errorf("%v: node %v is missing, and does not lie there: %v", x, n.Hash, err)
 			return
 		}
@@ -235,7 +216,7 @@ func (x flipped) missing(was, is *Engine, in unit) {
 	for b, err := range was.store.(kv.Scanner).ScanBlobs(ctx) {
 		do(t, err)
 		name := cid.NewCidV1(cid.Raw, bytes.Clone(b.Multihash))
-		if ok, err := is.store.HasBlob(ctx, name); (err != nil || !ok) && !in.blobs[string(b.Multihash)] {
+		if ok, err := is.store.HasBlob(ctx, name); (err != nil || !ok) && !in.Blobs[string(b.Multihash)] {
 			t.Errorf("%v: blob %v is missing, and does not lie there: %v", x, name, err)
 			return
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/go-ds-prolly/go-ds-prolly/internal/turn"
+	"github.com/go-ds-prolly/go-ds-prolly/kv/turn"
 )
 
 // gate is a lock whose waiting can be given up, first come, first served.

@@ -7,19 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/program"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:], os.Stdout)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "compare:", err)
-		os.Exit(2)
-	}
+	program.Main("compare", func(ctx context.Context, args []string) (bool, error) {
+		return true, command(ctx, args, os.Stdout)
+	})
 }
 
 func command(ctx context.Context, args []string, stdout io.Writer) error {

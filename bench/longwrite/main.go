@@ -4,25 +4,13 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
 	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	all, err := command(ctx, os.Args[1:])
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "longwrite:", err)
-		os.Exit(2)
-	case !all:
-		os.Exit(1)
-	}
-}
+func main() { program.Main("longwrite", command) }
 
 func command(ctx context.Context, args []string) (all bool, err error) {
 	o, err := parse(args)

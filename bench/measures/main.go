@@ -7,25 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 
+	"github.com/go-ds-prolly/go-ds-prolly/bench/program"
 	"github.com/go-ds-prolly/go-ds-prolly/bench/target"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	all, err := command(ctx, os.Args[1:], os.Stdout)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "measures:", err)
-		os.Exit(2)
-	case !all:
-		os.Exit(1)
-	}
+	program.Main("measures", func(ctx context.Context, args []string) (bool, error) {
+		return command(ctx, args, os.Stdout)
+	})
 }
 
 // options say how much to measure.

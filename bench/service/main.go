@@ -6,23 +6,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"time"
+
+	"github.com/go-ds-prolly/go-ds-prolly/bench/program"
 )
 
 // roleVariable, set in the environment, makes a process the service.
 const roleVariable = "PROLLY_BENCH_SERVICE"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:])
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "service:", err)
-		os.Exit(2)
-	}
+	program.Main("service", func(ctx context.Context, args []string) (bool, error) {
+		return true, command(ctx, args)
+	})
 }
 
 func command(ctx context.Context, args []string) error {

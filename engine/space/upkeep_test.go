@@ -42,12 +42,12 @@ func TestUpkeepWhileSyncing(t *testing.T) {
 	before := w.svc.storeBytes(w.ctx)
 
 	keeping, stop := context.WithCancel(w.ctx)
-	var work sync.WaitGroup
+	var work, syncing sync.WaitGroup
 	work.Go(func() { w.svc.upkeep(keeping) })
 	limit, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	for i, d := range devices {
-		work.Go(func() {
+		syncing.Go(func() {
 			for n := 0; w.svc.n.collections.Load() < 4 && limit.Err() == nil; n++ {
 				err := d.Put(w.ctx, fmt.Appendf(nil, "/user/%d", i), fmt.Append(nil, n))
 				if err == nil {
@@ -60,10 +60,8 @@ func TestUpkeepWhileSyncing(t *testing.T) {
 			}
 		})
 	}
-	for w.svc.n.collections.Load() < 4 && limit.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
-	after := w.svc.storeBytes(w.ctx) // while they go on
+	syncing.Wait()
+	after := w.svc.storeBytes(w.ctx)
 	stop()
 	work.Wait()
 	if limit.Err() != nil {

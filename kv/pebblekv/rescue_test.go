@@ -110,37 +110,22 @@ func (w *rescueWorld) list() []string {
 	})
 }
 
-// lost says what may be lost when bytes of a file are damaged.
-type lost struct {
-	nodes  map[codec.Hash]bool
-	blobs  map[string]bool
-	refs   map[string]bool
-	staged map[string]bool
-}
-
-func (w *rescueWorld) within(file string, from, to int64) lost {
-	l := lost{map[codec.Hash]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+// within says what may be lost when bytes of a file are damaged.
+func (w *rescueWorld) within(file string, from, to int64) Unit {
+	l := Unit{Nodes: map[codec.Hash]bool{}, Blobs: map[string]bool{}, Refs: map[string]bool{}, Staged: map[string]bool{}}
 	for at := from; at < to; at++ {
 		u, err := Within(w.fs, file, at)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		for _, h := range u.Nodes {
-			l.nodes[h] = true
-		}
-		for _, b := range u.Blobs {
-			l.blobs[string(b)] = true
-		}
-		for _, r := range u.Refs {
-			l.refs[r] = true
-		}
-		for _, r := range u.Staged {
-			l.staged[r] = true
-		}
+		maps.Copy(l.Nodes, u.Nodes)
+		maps.Copy(l.Blobs, u.Blobs)
+		maps.Copy(l.Refs, u.Refs)
+		maps.Copy(l.Staged, u.Staged)
 	}
 	for name, block := range w.blobs { // Within names values by SHA-256
-		if l.blobs[string(sha256Name(block))] {
-			l.blobs[name] = true
+		if l.Blobs[string(sha256Name(block))] {
+			l.Blobs[name] = true
 		}
 	}
 	return l
@@ -193,7 +178,7 @@ func TestRescueLosesTheUnit(t *testing.T) {
 }
 
 // compare opens a damaged store and returns how much of it is missing.
-func (w *rescueWorld) compare(what string, fs vfs.FS, may lost) (missing int) {
+func (w *rescueWorld) compare(what string, fs vfs.FS, may Unit) (missing int) {
 	s := w.open(fs, &Options{ReadOnly: true, Damaged: true})
 	ctx := context.Background()
 	for h, block := range w.nodes {
@@ -201,7 +186,7 @@ func (w *rescueWorld) compare(what string, fs vfs.FS, may lost) (missing int) {
 		if err == nil && bytes.Equal(n.Block, block) {
 			continue
 		}
-		if missing++; !may.nodes[h] {
+		if missing++; !may.Nodes[h] {
 			w.t.Errorf("%s: node %v: %v", what, h, err)
 		}
 	}
@@ -210,7 +195,7 @@ func (w *rescueWorld) compare(what string, fs vfs.FS, may lost) (missing int) {
 		if err == nil && bytes.Equal(b, block) {
 			continue
 		}
-		if missing++; !may.blobs[name] {
+		if missing++; !may.Blobs[name] {
 			w.t.Errorf("%s: blob %x of %d bytes: %v", what, name, len(block), err)
 		}
 	}
@@ -219,7 +204,7 @@ func (w *rescueWorld) compare(what string, fs vfs.FS, may lost) (missing int) {
 		if err == nil && bytes.Equal(got, value) {
 			continue
 		}
-		if missing++; !may.refs[name] {
+		if missing++; !may.Refs[name] {
 			w.t.Errorf("%s: ref %s: %v", what, name, err)
 		} else if s.Damage() == nil {
 			w.t.Errorf("%s: ref %s is missing or another, and Damage says nothing", what, name)
@@ -237,7 +222,7 @@ func (w *rescueWorld) compare(what string, fs vfs.FS, may lost) (missing int) {
 		if got == want {
 			continue
 		}
-		if missing++; !may.staged[name] {
+		if missing++; !may.Staged[name] {
 			w.t.Errorf("%s: %d records of %s, want %d", what, got, name, want)
 		} else if s.Damage() == nil {
 			w.t.Errorf("%s: records of %s are missing, and Damage says nothing", what, name)

@@ -3,7 +3,7 @@ package pebblekv
 import (
 	"context"
 
-	lock "github.com/go-ds-prolly/go-ds-prolly/internal/turn"
+	lock "github.com/go-ds-prolly/go-ds-prolly/kv/turn"
 )
 
 // turn is a lock that one can stop waiting for.

@@ -1,7 +1,6 @@
 package pebblekv
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -17,17 +16,18 @@ import (
 // byte may cost who salvages the store. All else is found again. It is empty for bytes
 // of indexes, filters and of Pebble's own records.
 type Unit struct {
-	Nodes  []codec.Hash
-	Blobs  [][]byte // multihashes; of a file of values under SHA-256, whatever they are called
-	Refs   []string // of which the record is there
-	Staged []string // refs of which a log record is there
-	State  bool     // the store's state is there
+	Nodes  map[codec.Hash]bool
+	Blobs  map[string]bool // by multihash; of a file of values under SHA-256, whatever they are called
+	Refs   map[string]bool // of which the record is there
+	Staged map[string]bool // refs of which a log record is there
+	State  bool            // the store's state is there
 }
 
 // Within returns the unit in which a byte of an undamaged store lies. file is one of
 // Pebble's in the store's data directory, at counts bytes from its beginning. It is
 // for tests of what is lost, and for who examines damage.
 func Within(fs vfs.FS, file string, at int64) (u Unit, err error) {
+	u = Unit{Nodes: map[codec.Hash]bool{}, Blobs: map[string]bool{}, Refs: map[string]bool{}, Staged: map[string]bool{}}
 	f, err := fs.Open(file)
 	if err != nil {
 		return u, fmt.Errorf("pebblekv: within %s: %w", file, err)
@@ -58,16 +58,16 @@ func (u *Unit) add(key, value []byte) {
 	}
 	switch key[0] {
 	case blobSpace:
-		u.Blobs = append(u.Blobs, bytes.Clone(key[1:]))
+		u.Blobs[string(key[1:])] = true
 	case nodeSpace:
 		if _, block, err := splitNode(value); err == nil {
-			u.Nodes = append(u.Nodes, codec.Sum(block))
+			u.Nodes[codec.Sum(block)] = true
 		}
 	case refSpace:
-		u.Refs = append(u.Refs, string(key[1:]))
+		u.Refs[string(key[1:])] = true
 	case logSpace:
 		if ref, _, ok := parseLogKey(key); ok {
-			u.Staged = append(u.Staged, string(ref))
+			u.Staged[string(ref)] = true
 		}
 	case metaSpace:
 		u.State = true
@@ -109,7 +109,7 @@ func (u *Unit) table(file vfs.File, at int64) error {
 func (u *Unit) values(file vfs.File, at int64) error {
 	return blockAt(file, valuesIndex(file), at, func(data []byte) error {
 		return eachValue(data, func(value []byte) error {
-			u.Blobs = append(u.Blobs, sha256Name(value))
+			u.Blobs[string(sha256Name(value))] = true
 			return nil
 		})
 	})

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/go-ds-prolly/go-ds-prolly/internal/turn"
+	"github.com/go-ds-prolly/go-ds-prolly/kv/turn"
 )
 
 // TestOneAtATime: some wait, some give up, some only try, and never two have the
