@@ -22,11 +22,44 @@ import (
 // branch is not folded and a garbage collection does not begin; the source of the entries must
 // not ask for either, nor write more to the branch than may be staged.
 func (b *Branch) Load(ctx context.Context, entries iter.Seq2[prolly.Entry, error]) (n uint64, err error) {
+	return b.loadWith(ctx, func(l *load) error {
+		for e, err := range entries {
+			if err != nil {
+				return err
+			}
+			if err := l.take(&e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LoadBatches is Load for whom many entries are at hand at once. Their bytes, which
+// are anywhere in memory, are then waited for together and not one after the other,
+// which may well be most of a load. A batch is the caller's again when the next
+// one is asked for.
+func (b *Branch) LoadBatches(ctx context.Context, batches iter.Seq2[[]prolly.Entry, error]) (n uint64, err error) {
+	return b.loadWith(ctx, func(l *load) error {
+		for batch, err := range batches {
+			if err != nil {
+				return err
+			}
+			if err := l.takeAll(batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// loadWith is Load of what take is given.
+func (b *Branch) loadWith(ctx context.Context, take func(*load) error) (n uint64, err error) {
 	err = b.advance(ctx, func(f *fold) error {
 		f.bulk, f.w.bulk = true, true
 		l := load{ctx: ctx, f: f}
 		defer func() { n = l.n }()
-		return l.run(entries)
+		return l.run(take)
 	})
 	if err != nil {
 		return n, err
@@ -74,6 +107,8 @@ type load struct {
 	f   *fold
 	n   uint64
 
+	seen byte // of touch, without meaning
+
 	building *prolly.Builder // nil once an entry was out of order
 
 	bytes []byte        // of the run
@@ -84,7 +119,7 @@ type load struct {
 	sorted  sortedRuns
 }
 
-func (l *load) run(entries iter.Seq2[prolly.Entry, error]) (err error) {
+func (l *load) run(take func(*load) error) (err error) {
 	defer func() { err = errors.Join(err, l.sorted.close()) }()
 	if l.f.trees[theTree].Len() == 0 {
 		l.building = prolly.NewBuilder(l.ctx, l.f.w)
@@ -94,13 +129,8 @@ func (l *load) run(entries iter.Seq2[prolly.Entry, error]) (err error) {
 			}
 		}()
 	}
-	for e, err := range entries {
-		if err != nil {
-			return err
-		}
-		if err := l.take(e); err != nil {
-			return err
-		}
+	if err := take(l); err != nil {
+		return err
 	}
 	if err := l.built(); err != nil {
 		return err
@@ -108,30 +138,84 @@ func (l *load) run(entries iter.Seq2[prolly.Entry, error]) (err error) {
 	return l.finish()
 }
 
+// touched is of how many entries the bytes are brought at once: few enough to
+// stay in the nearest cache until they are copied.
+const touched = 64
+
+// takeAll takes the next entries.
+func (l *load) takeAll(batch []prolly.Entry) error {
+	for len(batch) > 0 {
+		some := batch[:min(len(batch), touched)]
+		l.touch(some)
+		for i := range some {
+			if err := l.take(&some[i]); err != nil {
+				return err
+			}
+		}
+		batch = batch[len(some):]
+	}
+	return nil
+}
+
+// touch reads a byte of each line of memory, about, that small entries are in. In
+// a loop as short as this the processor asks for many before the first is there.
+func (l *load) touch(some []prolly.Entry) {
+	var x byte
+	for i := range some {
+		if k := some[i].Key; len(k) > 0 {
+			x ^= k[0]
+		}
+		v := some[i].Value.Bytes
+		v = v[:min(len(v), codec.MaxItem)]
+		for j := 0; j < len(v); j += cacheLine {
+			x ^= v[j]
+		}
+	}
+	l.seen ^= x
+}
+
+// cacheLine is what a processor brings from memory at once, in bytes.
+const cacheLine = 64
+
 // take takes the next entry.
-func (l *load) take(e prolly.Entry) error {
+func (l *load) take(e *prolly.Entry) error {
 	if l.n++; l.n%1024 == 0 {
 		if err := l.f.b.e.ready(l.ctx); err != nil {
 			return err
 		}
 	}
-	if err := prolly.CheckEdit(prolly.Edit{Key: e.Key, Value: e.Value}); err != nil {
-		return fmt.Errorf("engine: load: entry %d: %w", l.n, err)
-	}
-	if e.Value.Kind() != codec.Inline {
-		if err := l.f.b.e.haveBlock(l.ctx, e.Value); err != nil {
+	if l.building == nil || e.Value.Kind() != codec.Inline {
+		if err := l.check(e); err != nil {
 			return err
 		}
 	}
 	if l.building != nil {
-		if err := l.building.Add(e); !errors.Is(err, prolly.ErrUnsorted) {
+		err := l.building.Add(*e)
+		if err == nil {
+			return nil
+		}
+		if err := l.check(e); err != nil {
+			return err
+		}
+		if !errors.Is(err, prolly.ErrUnsorted) {
 			return err
 		}
 		if err := l.built(); err != nil {
 			return err
 		}
 	}
-	return l.gather(e)
+	return l.gather(*e)
+}
+
+// check tells whether the tree would take an entry, and the store has its block.
+func (l *load) check(e *prolly.Entry) error {
+	if err := prolly.CheckEdit(prolly.Edit{Key: e.Key, Value: e.Value}); err != nil {
+		return fmt.Errorf("engine: load: entry %d: %w", l.n, err)
+	}
+	if e.Value.Kind() == codec.Inline {
+		return nil
+	}
+	return l.f.b.e.haveBlock(l.ctx, e.Value)
 }
 
 // built ends the building.

@@ -30,6 +30,32 @@ func entriesOf(edits []prolly.Edit, err error) iter.Seq2[prolly.Entry, error] {
 	}
 }
 
+// batchesOf yields entries in batches of any length, whose memory is used again.
+func batchesOf(r *rand.Rand, edits []prolly.Edit, err error) iter.Seq2[[]prolly.Entry, error] {
+	return func(yield func([]prolly.Entry, error) bool) {
+		var batch []prolly.Entry
+		for len(edits) > 0 {
+			for i := range batch {
+				clear(batch[i].Key)
+				clear(batch[i].Value.Bytes)
+			}
+			batch = batch[:0]
+			n := min(r.IntN(3*touched), len(edits))
+			for _, e := range edits[:n] {
+				e.Value = e.Value.Clone()
+				batch = append(batch, prolly.Entry{Key: bytes.Clone(e.Key), Value: e.Value})
+			}
+			edits = edits[n:]
+			if !yield(batch, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
 // TestLoad: in any order, over what is there, in runs and built, the tree is
 // that of the content; on an error there is nothing of it.
 func TestLoad(t *testing.T) {
@@ -47,7 +73,11 @@ func TestLoad(t *testing.T) {
 			}
 			before := must(b.Root(ctx))(t)
 			fail := errors.New("the source failed")
-			n, err := b.Load(ctx, entriesOf(edits, fail))
+			load := func(err error) (uint64, error) { return b.Load(ctx, entriesOf(edits, err)) }
+			if r.IntN(2) == 0 {
+				load = func(err error) (uint64, error) { return b.LoadBatches(ctx, batchesOf(r, edits, err)) }
+			}
+			n, err := load(fail)
 			want(t, err, fail)
 			if n != uint64(len(edits)) {
 				t.Fatalf("seed %d: took %d of %d", seed, n, len(edits))
@@ -55,7 +85,7 @@ func TestLoad(t *testing.T) {
 			if root := must(b.Root(ctx))(t); root != before {
 				t.Fatalf("seed %d: a load that failed moved the root", seed)
 			}
-			must(b.Load(ctx, entriesOf(edits, nil)))(t)
+			must(load(nil))(t)
 			c.apply(edits)
 			if root := must(b.Root(ctx))(t); root != c.root(t) {
 				t.Fatalf("seed %d: root %v, want %v", seed, root, c.root(t))

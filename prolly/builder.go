@@ -38,37 +38,61 @@ func (b *builder) builder() *Builder { return &Builder{b: b, run: &entryRun{}} }
 // out of order is ErrUnsorted, one that no tree would take an error as from
 // Apply; neither was added, and the next may be. After any other error nothing
 // can be added.
+//
+// The bytes of most entries are not at hand, and waiting for them is most of the
+// work, unless the processor reaches the next entry meanwhile. So the way of the
+// common entry is a short one.
 func (b *Builder) Add(e Entry) error {
+	if b.err == nil && e.plain() {
+		return b.add(e.Key, e.Value.Bytes, codec.Inline, 0)
+	}
+	return b.addStored(e)
+}
+
+// plain tells whether a leaf will hold the entry as it is.
+func (e *Entry) plain() bool {
+	v := &e.Value
+	return v.Bytes != nil && v.blob == nil && !v.Link.Defined() &&
+		len(e.Key) > 0 && len(e.Key) <= codec.MaxKey && codec.FitsInline(len(e.Key), len(v.Bytes))
+}
+
+// addStored is Add of any entry.
+func (b *Builder) addStored(e Entry) error {
 	if b.err != nil {
 		return b.err
 	}
-	large := len(e.Value.Bytes) > codec.MaxItem // it may have to be written
-	if large && !b.ascends(e.Key) {
+	if len(e.Value.Bytes) > codec.MaxItem && !b.ascends(e.Key) { // it may have to be written
 		return b.unsorted(e.Key)
 	}
 	leaf, err := storedEntry(b.b.w.ctx, b.b.w.ns, e.Key, e.Value)
 	if err != nil {
 		return err
 	}
-	// The bytes of most entries are not at hand. To copy them waits once for key
-	// and value; to compare first waits for the key, and then for the value.
-	key := b.run.add(leaf)
-	if !large && !b.ascends(key) {
-		b.run.undo()
-		return b.unsorted(e.Key)
+	if leaf.Kind == codec.Inline {
+		return b.add(leaf.Key, leaf.Value, leaf.Kind, 0)
 	}
-	b.last = key
+	return b.add(leaf.Key, leaf.Link, leaf.Kind, leaf.Size)
+}
+
+// add takes the next entry as a leaf holds it. To copy it first waits once for
+// key and value; to compare first waits for the key, and then for the value.
+func (b *Builder) add(key, rest []byte, kind codec.Kind, size uint64) error {
+	r := b.run
+	added := r.add(key, rest, kind, size)
+	if !b.ascends(added) {
+		r.undo()
+		return b.unsorted(key)
+	}
+	b.last = added
 	b.n++
-	if b.run.full() {
+	if r.full() {
 		return b.pass()
 	}
 	return nil
 }
 
-// ascends tells whether a key is after all that came before.
-func (b *Builder) ascends(key []byte) bool {
-	return b.n == 0 || bytes.Compare(b.last, key) < 0
-}
+// ascends tells whether a key, which is not empty, is after all that came before.
+func (b *Builder) ascends(key []byte) bool { return bytes.Compare(b.last, key) < 0 }
 
 func (b *Builder) unsorted(key []byte) error {
 	return fmt.Errorf("%w: entry %d (%q after %q)", ErrUnsorted, b.n, clip(key), clip(b.last))
@@ -128,14 +152,15 @@ func (b *Builder) wait() error {
 // take makes leaves of a run's entries. What is left of them is copied, so that
 // the run can be used again.
 func (b *builder) take(r *entryRun) error {
-	for _, e := range r.leaves {
-		if err := b.addLeaf(e); err != nil {
+	at := 0
+	for i := range r.items {
+		if err := b.addLeaf(r.entry(i, &at)); err != nil {
 			return err
 		}
 	}
 	if b.leaf != nil {
 		s := b.leaf.items.leaf
-		for i := max(0, len(s)-len(r.leaves)); i < len(s); i++ {
+		for i := max(0, len(s)-len(r.items)); i < len(s); i++ {
 			e := &s[i]
 			e.Key, e.Value, e.Link = b.arena.clone(e.Key), b.arena.clone(e.Value), b.arena.clone(e.Link)
 		}
@@ -143,12 +168,20 @@ func (b *builder) take(r *entryRun) error {
 	return b.w.ctx.Err()
 }
 
-// entryRun is a run of entries and their bytes.
+// entryRun is a run of entries: their bytes, each key followed by its value or
+// link, and what else there is to know of each.
+//
+//	bytes   key 0 │ value 0 │ key 1 │ link 1 │ …
+//	items   lengths, kind and size of 0, of 1, …
 type entryRun struct {
-	free   []byte // what is left of the newest memory
-	memory []byte
-	size   int
-	leaves []codec.LeafEntry
+	bytes []byte
+	items []runItem
+}
+
+type runItem struct {
+	size      uint64 // of a Blob, in bytes
+	key, rest uint32 // lengths in bytes
+	kind      codec.Kind
 }
 
 const (
@@ -156,38 +189,54 @@ const (
 	runsAround = 4         // of a Builder, in all
 )
 
-func (r *entryRun) full() bool { return r.size >= runBytes }
+func (r *entryRun) full() bool { return len(r.bytes) >= runBytes }
 
 // add copies an entry and returns its key, which is valid until clear.
-func (r *entryRun) add(e codec.LeafEntry) []byte {
-	n := len(e.Key) + len(e.Value) + len(e.Link)
-	r.size += n
-	if n > len(r.free) { // earlier entries keep the memory they are in
-		r.memory = make([]byte, max(min(2*len(r.memory), runBytes+codec.MaxItem), 1<<10, n))
-		r.free = r.memory
+func (r *entryRun) add(key, rest []byte, kind codec.Kind, size uint64) []byte {
+	at := len(r.bytes)
+	mid := at + len(key)
+	end := mid + len(rest)
+	if end > cap(r.bytes) {
+		r.grow(end)
 	}
-	e.Key, e.Value, e.Link = r.copy(e.Key), r.copy(e.Value), r.copy(e.Link)
-	r.leaves = append(r.leaves, e)
-	return e.Key
+	r.bytes = r.bytes[:end]
+	copy(r.bytes[at:mid], key)
+	copy(r.bytes[mid:end], rest)
+	r.items = append(r.items, runItem{size, uint32(len(key)), uint32(len(rest)), kind})
+	return r.bytes[at:mid:mid]
 }
 
-func (r *entryRun) copy(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	c := r.free[:len(b):len(b)]
-	r.free = r.free[copy(c, b):]
-	return c
+// grow makes room for n bytes. Keys that were returned keep the memory they are in.
+func (r *entryRun) grow(n int) {
+	bytes := make([]byte, len(r.bytes), max(n, min(2*cap(r.bytes), runBytes+codec.MaxItem), 1<<10))
+	copy(bytes, r.bytes)
+	r.bytes = bytes
 }
 
-// undo takes the last entry back, but not its memory.
+// entry returns entry i, whose bytes begin at *at, and moves that to the next. It
+// is valid until clear.
+func (r *entryRun) entry(i int, at *int) codec.LeafEntry {
+	x := &r.items[i]
+	mid := *at + int(x.key)
+	end := mid + int(x.rest)
+	e := codec.LeafEntry{Key: r.bytes[*at:mid:mid], Kind: x.kind, Size: x.size}
+	if e.Kind == codec.Inline {
+		e.Value = r.bytes[mid:end:end]
+	} else {
+		e.Link = r.bytes[mid:end:end]
+	}
+	*at = end
+	return e
+}
+
+// undo takes the last entry back.
 func (r *entryRun) undo() {
-	last := &r.leaves[len(r.leaves)-1]
-	r.size -= len(last.Key) + len(last.Value) + len(last.Link)
-	r.leaves = r.leaves[:len(r.leaves)-1]
+	last := &r.items[len(r.items)-1]
+	r.bytes = r.bytes[:len(r.bytes)-int(last.key)-int(last.rest)]
+	r.items = r.items[:len(r.items)-1]
 }
 
-func (r *entryRun) clear() { r.free, r.size, r.leaves = r.memory, 0, r.leaves[:0] }
+func (r *entryRun) clear() { r.bytes, r.items = r.bytes[:0], r.items[:0] }
 
 // entryLine makes leaves of runs in a goroutine, which ends when full is closed.
 type entryLine struct {

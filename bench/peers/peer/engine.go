@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/engine"
@@ -58,7 +57,11 @@ func openBranch(ctx context.Context, dir string, o Options) (*branchStore, error
 }
 
 func (s *branchStore) LoadSorted(ctx context.Context, entries []dataset.Entry) ([]byte, error) {
-	return s.LoadStream(ctx, slices.Values(entries))
+	if _, err := s.b.LoadBatches(ctx, inBatches(entries)); err != nil {
+		return nil, err
+	}
+	root, err := s.b.Root(ctx)
+	return root.Bytes(), err
 }
 
 func (s *branchStore) LoadStream(ctx context.Context, sorted iter.Seq[dataset.Entry]) ([]byte, error) {

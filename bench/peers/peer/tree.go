@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/go-ds-prolly/go-ds-prolly/bench/dataset"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
@@ -14,6 +15,25 @@ func asEntries(entries iter.Seq[dataset.Entry]) iter.Seq2[prolly.Entry, error] {
 	return func(yield func(prolly.Entry, error) bool) {
 		for e := range entries {
 			if !yield(prolly.Entry{Key: e.Key, Value: prolly.Value{Bytes: e.Value}}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// loadBatchLen is how many entries LoadSorted gives at once.
+const loadBatchLen = 256
+
+// inBatches yields entries as a tree takes them, many at once.
+func inBatches(entries []dataset.Entry) iter.Seq2[[]prolly.Entry, error] {
+	return func(yield func([]prolly.Entry, error) bool) {
+		batch := make([]prolly.Entry, 0, loadBatchLen)
+		for some := range slices.Chunk(entries, loadBatchLen) {
+			batch = batch[:0]
+			for _, e := range some {
+				batch = append(batch, prolly.Entry{Key: e.Key, Value: prolly.Value{Bytes: e.Value}})
+			}
+			if !yield(batch, nil) {
 				return
 			}
 		}
