@@ -185,9 +185,9 @@ func applyLayers(ctx context.Context, w *writer, t prolly.Tree, layers []*layer,
 		return prolly.Build(ctx, w, c.entries)
 	}
 	edits := make([]prolly.Edit, 0, min(n, foldRun))
-	for c.key != nil {
+	for c.at != nil {
 		edits = edits[:0]
-		for ; c.key != nil && len(edits) < foldRun; c.next() {
+		for ; c.at != nil && len(edits) < foldRun; c.next() {
 			e, err := c.edit()
 			if err != nil {
 				return t, err

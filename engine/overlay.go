@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -191,6 +192,11 @@ func (o *overlay) beginning() []byte {
 // sharedLen is how many bytes a and b begin with alike.
 func sharedLen(a, b []byte) int {
 	n := 0
+	for ; n+8 <= len(a) && n+8 <= len(b); n += 8 {
+		if x := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+	}
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
 	}
@@ -220,6 +226,37 @@ func (o *overlay) at(e uint32, seq uint64) (version, bool) {
 		v = w[versionOlder]
 	}
 	return version{}, false
+}
+
+// look sets key, and to the newest version of entry e that is not above seq; it
+// is false, and to is not set, when there is none.
+func (o *overlay) look(e uint32, seq uint64, key *[]byte, to *version) bool {
+	w := o.words.from(e)
+	v := atomic.LoadUint32(&w[entryVersion])
+	first := e + entryWords // the first version, which lies right behind the entry, as its data does behind the key
+	for v != 0 {
+		x := w[entryWords:]
+		if v != first {
+			x = o.words.from(v)
+		}
+		if o.seqOf(x) > seq {
+			v = x[versionOlder]
+			continue
+		}
+		data := o.bytes.from(w[entryKeyAt])
+		n := w[entryKeyLen]
+		*key = data[:n:n]
+		to.seq, to.kind = o.seqOf(x), opKind(x[versionOp])
+		if v != first {
+			to.data = o.slice(x[versionAt], x[versionLen])
+			return true
+		}
+		at := x[versionAt] - w[entryKeyAt]
+		n = x[versionLen]
+		to.data = data[at : at+n : at+n]
+		return true
+	}
+	return false
 }
 
 // newest returns the sequence number of the newest version of entry e.

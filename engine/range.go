@@ -15,7 +15,7 @@ func (r *reader) rangeOver(ctx context.Context, q prolly.Range, yield func(proll
 		return
 	}
 	m := merged{ctx: ctx, staged: r.staged(lo, hi, q.Reverse), left: q.Limit, yield: yield}
-	if m.staged.key == nil {
+	if m.staged.at == nil {
 		r.tree.Range(ctx, q)(yield)
 		return
 	}
@@ -30,7 +30,7 @@ func (r *reader) rangeOver(ctx context.Context, q prolly.Range, yield func(proll
 		if !m.stagedBefore(e.Key) {
 			return
 		}
-		if m.staged.key != nil && bytes.Equal(m.staged.key, e.Key) {
+		if m.staged.at != nil && bytes.Equal(m.staged.at.key, e.Key) {
 			continue // its turn comes with the next entry
 		}
 		if !m.emit(e) {
@@ -46,25 +46,26 @@ type merged struct {
 	staged stagedCursor
 	left   int // entries still wanted; negative: all
 	yield  func(prolly.Entry, error) bool
+	entry  prolly.Entry // the last one that was staged; it stays where it is, as copies wait for what was just written
 }
 
 // stagedBefore yields what is staged before key, all that is left for a nil
 // one; false when the iteration is over.
 func (m *merged) stagedBefore(key []byte) bool {
-	for c := &m.staged; c.key != nil && (key == nil || c.before(c.key, key)); c.next() {
-		if c.ver.kind == opDelete {
+	for c := &m.staged; c.at != nil && (key == nil || c.before(c.at.key, key)); c.next() {
+		if c.at.ver.kind == opDelete {
 			continue
 		}
 		err := m.ctx.Err()
-		e := prolly.Entry{Key: c.key}
 		if err == nil {
-			e.Value, err = c.ver.kind.value(c.ver.data)
+			m.entry.Key = c.at.key
+			err = c.at.ver.valueTo(&m.entry.Value)
 		}
 		if err != nil {
 			m.yield(prolly.Entry{}, err)
 			return false
 		}
-		if !m.emit(e) {
+		if !m.emit(m.entry) {
 			return false
 		}
 	}

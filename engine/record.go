@@ -280,6 +280,17 @@ func (k opKind) value(data []byte) (prolly.Value, error) {
 	return prolly.OutOfLineAt(link, size), nil
 }
 
+// valueTo sets v to what the version of an entry that is not removed stands for.
+func (x *version) valueTo(v *prolly.Value) (err error) {
+	if x.kind == opInline && v.Kind() == codec.Inline {
+		v.Size = uint64(len(x.data))
+		v.Bytes = x.data
+		return nil
+	}
+	*v, err = x.kind.value(x.data)
+	return err
+}
+
 // size is the length of what an op's data stands for.
 func (k opKind) size(data []byte) (uint64, error) {
 	if k == opBlob {

@@ -71,9 +71,7 @@ func (c *overlayCursor) step() {
 // settle passes over entries that the reader cannot see.
 func (c *overlayCursor) settle() {
 	for ; c.e != 0; c.step() {
-		var ok bool
-		if c.ver, ok = c.o.at(c.e, c.seq); ok {
-			c.key = c.o.key(c.e)
+		if c.o.look(c.e, c.seq, &c.key, &c.ver) {
 			return
 		}
 	}
@@ -85,8 +83,7 @@ func (c *overlayCursor) settle() {
 type stagedCursor struct {
 	parts   []overlayCursor
 	reverse bool
-	key     []byte // nil: at the end
-	ver     version
+	at      *overlayCursor // the part that has the entry; nil: at the end
 }
 
 // staged returns a cursor over the reader's staged versions within [lo, hi).
@@ -111,11 +108,11 @@ func (r *reader) staged(lo, hi []byte, reverse bool) stagedCursor {
 
 // pick finds the part that comes first.
 func (c *stagedCursor) pick() {
-	c.key = nil
+	c.at = nil
 	for i := range c.parts {
 		p := &c.parts[i]
-		if p.e != 0 && (c.key == nil || c.before(p.key, c.key)) {
-			c.key, c.ver = p.key, p.ver
+		if p.e != 0 && (c.at == nil || c.before(p.key, c.at.key)) {
+			c.at = p
 		}
 	}
 }
@@ -129,13 +126,14 @@ func (c *stagedCursor) before(a, b []byte) bool {
 
 func (c *stagedCursor) next() {
 	if len(c.parts) == 1 {
-		p := &c.parts[0]
-		p.next()
-		c.key, c.ver = p.key, p.ver
+		if c.at.next(); c.at.e == 0 {
+			c.at = nil
+		}
 		return
 	}
+	key := c.at.key
 	for i := range c.parts {
-		if p := &c.parts[i]; p.e != 0 && bytes.Equal(p.key, c.key) {
+		if p := &c.parts[i]; p.e != 0 && bytes.Equal(p.key, key) {
 			p.next()
 		}
 	}
@@ -145,16 +143,16 @@ func (c *stagedCursor) next() {
 // edit is what the version at the cursor does to a tree; the bytes are the
 // layer's.
 func (c *stagedCursor) edit() (e prolly.Edit, err error) {
-	e = prolly.Edit{Key: c.key, Delete: c.ver.kind == opDelete}
+	e = prolly.Edit{Key: c.at.key, Delete: c.at.ver.kind == opDelete}
 	if !e.Delete {
-		e.Value, err = c.ver.kind.value(c.ver.data)
+		err = c.at.ver.valueTo(&e.Value)
 	}
 	return e, err
 }
 
 // entries yields what the cursor passes that is no removal.
 func (c *stagedCursor) entries(yield func(prolly.Entry, error) bool) {
-	for ; c.key != nil; c.next() {
+	for ; c.at != nil; c.next() {
 		e, err := c.edit()
 		if err == nil && e.Delete {
 			continue

@@ -12,7 +12,7 @@ import (
 // only.
 const (
 	firstBatch = 16
-	maxBatch   = 256
+	maxBatch   = 64
 	batchBytes = 64 << 10 // of values: the one that passes it ends the batch
 )
 

@@ -45,22 +45,21 @@ func (c *cursors) open(ctx context.Context, s *scan, mu sync.Locker, release fun
 	return r, nil
 }
 
-// next returns the next result; false when there is none. An error is the last
-// result.
-func (r *cursor) next() (query.Result, bool) {
+// next moves to the next result, batch[at-1]; false when there is none. An error
+// is the last result.
+func (r *cursor) next() bool {
 	if r.at == len(r.batch) || r.ended.Load() || r.ctx.Err() != nil {
 		return r.more()
 	}
-	x := r.batch[r.at]
 	r.at++
-	if x.Error != nil { // who got it may not care to close
+	if r.batch[r.at-1].Error != nil { // who got it may not care to close
 		r.end(nil)
 	}
-	return x, true
+	return true
 }
 
-// more runs the scan for another batch and returns its first result.
-func (r *cursor) more() (query.Result, bool) {
+// more runs the scan for another batch and moves to its first result.
+func (r *cursor) more() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.ctx.Err(); err != nil {
@@ -68,21 +67,21 @@ func (r *cursor) more() (query.Result, bool) {
 	}
 	if !r.ended.Load() {
 		if batch, ok := r.pull(); ok {
-			x := batch[0]
 			r.batch, r.at = batch, 1
-			if x.Error != nil {
+			if batch[0].Error != nil {
 				r.endLocked(nil)
 			}
-			return x, true
+			return true
 		}
 		r.endLocked(nil)
 	}
 	err := r.last
 	r.last = nil
 	if err == nil {
-		return query.Result{}, false
+		return false
 	}
-	return query.Result{Error: failed("query", err)}, true
+	r.batch, r.at = []query.Result{{Error: failed("query", err)}}, 1
+	return true
 }
 
 // end ends the cursor and gives back what it holds; only the first call does
@@ -117,8 +116,17 @@ func (r *cursor) close() error {
 
 // results is the cursor in the form that go-datastore wants. It is one of its own
 // types because its ResultsReplaceQuery panics at others.
+//
+// A result is copied once here, from where it lies to where it is wanted: who
+// copies it again right after waits for what was just written.
 func (r *cursor) results(q query.Query) query.Results {
-	return query.ResultsFromIterator(q, query.Iterator{Next: r.next, Close: r.close})
+	next := func() (x query.Result, ok bool) {
+		if !r.next() {
+			return x, false
+		}
+		return r.batch[r.at-1], true
+	}
+	return query.ResultsFromIterator(q, query.Iterator{Next: next, Close: r.close})
 }
 
 // cursors are those that are open on something which can be closed.

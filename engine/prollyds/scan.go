@@ -32,6 +32,7 @@ type scan struct {
 	plan
 	m      moment
 	passed int // entries passed over
+	room   keyRoom
 }
 
 // run gives the sink what the plan selects. After an error what the sink got is
@@ -125,7 +126,7 @@ func (s *scan) fill(ctx context.Context, x *query.Entry, e prolly.Entry) (err er
 	}
 	switch {
 	case s.keysOnly:
-		x.Key, x.Value = string(e.Key), nil
+		x.Key, x.Value = s.room.copy(e.Key), nil
 	case e.Value.Kind() == codec.Inline:
 		x.Key, x.Value = copyBoth(e.Key, e.Value.Bytes)
 	case e.Value.Kind() == codec.Link:
@@ -143,6 +144,22 @@ func (s *scan) fill(ctx context.Context, x *query.Entry, e prolly.Entry) (err er
 func copyBoth(key, value []byte) (string, []byte) {
 	b := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
 	return unsafe.String(unsafe.SliceData(b), len(key)), b[len(key):len(b):len(b)]
+}
+
+// keyRoom is where keys that come without a value are copied to. Several share an
+// allocation; who keeps one key keeps at most keyRoomBytes.
+type keyRoom struct{ free []byte }
+
+const keyRoomBytes = 1 << 10
+
+func (r *keyRoom) copy(key []byte) string {
+	n := len(r.free)
+	if cap(r.free)-n < len(key) {
+		n = 0
+		r.free = make([]byte, 0, max(len(key), min(2*cap(r.free), keyRoomBytes)))
+	}
+	r.free = append(r.free, key...)
+	return unsafe.String(unsafe.SliceData(r.free[n:]), len(key))
 }
 
 // ranked is the ability to find an entry by its number.
