@@ -3,6 +3,8 @@ package pebblekv
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -176,10 +178,11 @@ func compressible(nodes []*pendingNode) bool {
 // writeIndexTable writes a table that leads from hashes to ids. A run has each
 // hash once.
 func (s *Store) writeIndexTable(path string, nodes []*pendingNode) error {
-	slices.SortFunc(nodes, func(a, b *pendingNode) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	list := byHash(nodes)
 	return s.writeTable(path, s.tables, func(w *sstable.Writer) error {
-		for _, n := range nodes {
+		for i := range list {
 			var key [hashKeyLen]byte
+			n := list[i].node
 			putHashKey(key[:], &n.hash)
 			if err := w.Set(key[:], n.at[:]); err != nil {
 				return err
@@ -189,12 +192,34 @@ func (s *Store) writeIndexTable(path string, nodes []*pendingNode) error {
 	})
 }
 
+// hashed is a node and the beginning of its hash, which tells most hashes apart.
+type hashed struct {
+	begin uint64
+	node  *pendingNode
+}
+
+// byHash lists nodes in the order of their hashes.
+func byHash(nodes []*pendingNode) []hashed {
+	list := make([]hashed, len(nodes))
+	for i, n := range nodes {
+		list[i] = hashed{binary.BigEndian.Uint64(n.hash[:]), n}
+	}
+	slices.SortFunc(list, func(a, b hashed) int {
+		if a.begin != b.begin {
+			return cmp.Compare(a.begin, b.begin)
+		}
+		return bytes.Compare(a.node.hash[:], b.node.hash[:])
+	})
+	return list
+}
+
 // writeTable makes a durable table out of what fill sets.
 func (s *Store) writeTable(path string, o sstable.WriterOptions, fill func(*sstable.Writer) error) error {
 	f, err := s.fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: tableSyncBytes, NoSyncOnClose: true})
 	w := sstable.NewWriter(&tableFile{f, bufio.NewWriterSize(f, tableFileBuffer)}, o)
 	err = fill(w)
 	return errors.Join(err, w.Close())
@@ -217,6 +242,10 @@ type tableFile struct {
 var _ objstorage.Writable = (*tableFile)(nil)
 
 const tableFileBuffer = 512 << 10
+
+// tableSyncBytes is after how many bytes the device is asked to begin with them, so
+// that little is left to wait for at the end.
+const tableSyncBytes = 1 << 20
 
 // Write implements objstorage.Writable.
 func (t *tableFile) Write(p []byte) error {
