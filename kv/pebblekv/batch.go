@@ -33,6 +33,7 @@ type batch struct {
 	delta   digest // what the swap changes in the digest
 	puts    bool   // whether nodes were put
 	nodes   int    // put, less those deleted
+	part    []byte // of a record, while it is made
 
 	fill func() error // called at commit, with the turn: adds what depends on what is stored then
 
@@ -68,7 +69,7 @@ func (s *Store) newPebbleBatch() *pebble.Batch {
 // Renew implements kv.Renewable.
 func (b *batch) Renew() {
 	if b.pb == nil {
-		*b = batch{s: b.s, pb: b.s.newPebbleBatch(), later: b.later, ops: b.ops[:0], records: b.records[:0]}
+		*b = batch{s: b.s, pb: b.s.newPebbleBatch(), later: b.later, part: b.part, ops: b.ops[:0], records: b.records[:0]}
 	}
 }
 
@@ -87,8 +88,8 @@ func (b *batch) fits(n int) error {
 // store's are kept as zero. A node that is stored already is stored again; see
 // docs/decisions/0002-node-dedup.md.
 func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint, error) {
-	size := nodeValueLen(len(block), len(children))
-	if err := b.fits(size + nodeKeyLen + hashKeyLen + idLen); err != nil {
+	size := headMost + len(children)*childMost + len(block)
+	if err := b.fits(size + nodeKeyLen + hashKeyLen + placeMost); err != nil {
 		return kv.Hint{}, fmt.Errorf("pebblekv: put node: %w", err)
 	}
 	if len(children) > math.MaxUint16 {
@@ -110,15 +111,17 @@ func (b *batch) PutNode(h codec.Hash, block []byte, children []kv.Hint) (kv.Hint
 
 // writeNode adds a node and its entry in the index to Pebble's batch.
 func (b *batch) writeNode(at id, h *codec.Hash, block []byte, children []kv.Hint) error {
-	op := b.pb.SetDeferred(nodeKeyLen, nodeValueLen(len(block), len(children)))
+	b.part = appendHead(b.part[:0], children)
+	op := b.pb.SetDeferred(nodeKeyLen, len(b.part)+len(block))
 	putNodeKey(op.Key, at)
-	putNodeValue(op.Value, block, children)
+	copy(op.Value[copy(op.Value, b.part):], block)
 	if err := op.Finish(); err != nil {
 		return err
 	}
-	op = b.pb.SetDeferred(hashKeyLen, idLen)
+	b.part = appendPlace(b.part[:0], at)
+	op = b.pb.SetDeferred(hashKeyLen, len(b.part))
 	putHashKey(op.Key, h)
-	copy(op.Value, at[:])
+	copy(op.Value, b.part)
 	if err := op.Finish(); err != nil {
 		return err
 	}
@@ -261,18 +264,4 @@ func (b *batch) Close() error {
 		return nil
 	}
 	return pb.Close()
-}
-
-// nodeValueLen is the length of a stored node in bytes.
-func nodeValueLen(block, children int) int { return 2 + children*idLen + block }
-
-func putNodeValue(dst, block []byte, children []kv.Hint) {
-	binary.LittleEndian.PutUint16(dst, uint16(len(children)))
-	dst = dst[2:]
-	for _, c := range children {
-		i := idOf(c)
-		copy(dst, i[:])
-		dst = dst[idLen:]
-	}
-	copy(dst, block)
 }

@@ -217,14 +217,15 @@ func (o operation) wellFormed() bool {
 	case blobSpace:
 		return isMultihash(o.key[1:])
 	case hashSpace:
-		return len(o.key) == hashKeyLen && (!set || len(o.value) == idLen)
+		_, ok := parsePlace(o.value)
+		return len(o.key) == hashKeyLen && (!set || ok)
 	case logSpace:
 		_, _, ok := parseLogKey(o.key)
 		return ok && (!set || len(o.value) >= sequenceLen)
 	case metaSpace:
 		return string(o.key) == string(stateKey) && (!set || len(o.value) == stateLen)
 	case nodeSpace:
-		_, _, err := splitNode(o.value)
+		_, err := blockOf(o.value)
 		return len(o.key) == nodeKeyLen && (!set || err == nil)
 	case refSpace:
 		return len(o.key) <= 1+kv.MaxName

@@ -150,7 +150,7 @@ func (c *checker) checkNodes() error {
 		if at.generation() > c.s.generation {
 			return fmt.Errorf("%w: id %x is of a generation to come", kv.ErrCorrupt, at)
 		}
-		_, block, err := splitNode(value)
+		block, err := blockOf(value)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (c *checker) checkIndex() error {
 		if err != nil {
 			return fmt.Errorf("%w: node %v is indexed and cannot be read: %w", kv.ErrCorrupt, h, err)
 		}
-		_, block, err := splitNode(stored)
+		block, err := blockOf(stored)
 		if err == nil && codec.Sum(block) != h {
 			err = fmt.Errorf("%w: node %v is another", kv.ErrCorrupt, h)
 		}
@@ -211,9 +211,7 @@ func (c *checker) lookUp(h codec.Hash) (i id, err error) {
 	if err != nil {
 		return i, err
 	}
-	if len(value) == idLen {
-		i = id(value)
-	}
+	i, _ = parsePlace(value) // checkIndex reports it
 	return i, closer.Close()
 }
 

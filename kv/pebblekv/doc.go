@@ -14,10 +14,10 @@
 // Keys begin with a byte that names their space; integers are big-endian:
 //
 //	b multihash                   → block
-//	h hash(32)                    → id
+//	h hash(32)                    → place        an id, short (see record.go)
 //	l len(1) ref seq(8)           → batch(8) record
 //	m state                       → format, sequence, generation, nodes, digest
-//	n id                          → count(2, LE) id… block      children's ids, then the node
+//	n id                          → head block                  children's ids, then the node
 //	r ref                         → value
 //
 //	id = generation(4) sequence(8)

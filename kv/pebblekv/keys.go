@@ -153,8 +153,9 @@ func parseNodeKey(key []byte) (i id, err error) {
 
 // parseIndex takes an entry of the hash space apart.
 func parseIndex(key, value []byte) (h codec.Hash, i id, err error) {
-	if len(key) != hashKeyLen || len(value) != idLen {
+	i, ok := parsePlace(value)
+	if len(key) != hashKeyLen || !ok {
 		return h, i, fmt.Errorf("%w: index entry %x, %x", kv.ErrCorrupt, key, value)
 	}
-	return codec.Hash(key[1:]), id(value), nil
+	return codec.Hash(key[1:]), i, nil
 }

@@ -86,6 +86,14 @@ func (o *Options) orDefaults() Options {
 	return d
 }
 
+// compression keeps a block as it is that does not get a twentieth smaller: blocks of
+// inner nodes, which repeat how links begin, get a tenth smaller.
+var compression = func() *sstable.CompressionProfile {
+	p := *sstable.SnappyCompression
+	p.MinReductionPercent = 5
+	return &p
+}()
+
 // pebbleOptions are what the measurements in docs/decisions/0005-pebble-options.md
 // came to.
 func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options {
@@ -109,7 +117,7 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 			BlockSize:      blockBytes,
 			IndexBlockSize: 16 << 10,
 			FilterPolicy:   bloom.FilterPolicy(10),
-			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
+			Compression:    func() *sstable.CompressionProfile { return compression },
 		}
 	}
 	p.Experimental.ReadSamplingMultiplier = -1

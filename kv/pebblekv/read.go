@@ -2,7 +2,6 @@ package pebblekv
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -64,10 +63,9 @@ func (s *Store) find(h codec.Hash) (i id, err error) {
 	if err != nil {
 		return i, err
 	}
-	if len(value) != idLen {
-		err = fmt.Errorf("%w: id of node %v has %d bytes", kv.ErrCorrupt, h, len(value))
-	} else {
-		i = id(value)
+	i, ok := parsePlace(value)
+	if !ok {
+		err = fmt.Errorf("%w: id of node %v: %x", kv.ErrCorrupt, h, value)
 	}
 	if e := closer.Close(); err == nil {
 		err = e
@@ -91,32 +89,6 @@ func (s *Store) readAt(i id) (n kv.Node, err error) {
 		s.readAhead(i)
 	}
 	return n, err
-}
-
-// parseNode copies a node out of a stored value.
-func parseNode(value []byte) (n kv.Node, err error) {
-	ids, block, err := splitNode(value)
-	if err != nil {
-		return n, err
-	}
-	n.Block = append(make([]byte, 0, len(block)), block...)
-	if len(ids) > 0 {
-		n.Children = make([]kv.Hint, len(ids)/idLen)
-		for j := range n.Children {
-			copy(n.Children[j][:], ids[j*idLen:(j+1)*idLen])
-		}
-	}
-	return n, nil
-}
-
-// splitNode takes a stored value apart, without copying.
-func splitNode(value []byte) (ids, block []byte, err error) {
-	if len(value) >= 2 {
-		if n := int(binary.LittleEndian.Uint16(value)) * idLen; len(value) >= 2+n {
-			return value[2 : 2+n], value[2+n:], nil
-		}
-	}
-	return nil, nil, fmt.Errorf("%w: stored node of %d bytes", kv.ErrCorrupt, len(value))
 }
 
 // ReadBlob implements kv.Blocks.

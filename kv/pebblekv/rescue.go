@@ -325,7 +325,7 @@ func (r *rescue) node(key, value []byte) error {
 	if err != nil {
 		return nil
 	}
-	_, block, err := splitNode(value)
+	block, err := blockOf(value)
 	if err != nil {
 		return nil
 	}
@@ -333,7 +333,7 @@ func (r *rescue) node(key, value []byte) error {
 	h := codec.Sum(block)
 	var index [hashKeyLen]byte
 	putHashKey(index[:], &h)
-	return errors.Join(r.set(key, value), r.set(index[:], at[:]))
+	return errors.Join(r.set(key, value), r.set(index[:], appendPlace(nil, at)))
 }
 
 func (r *rescue) set(key, value []byte) error {

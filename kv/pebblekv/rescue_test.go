@@ -21,7 +21,8 @@ import (
 
 var rescueDamages = flag.Int("rescue.damages", 36, "how many times TestRescueLosesTheUnit damages a store")
 
-// rescueWorld is a store at work, with tables, values and a log, and what is in it.
+// rescueWorld is a store at work, with tables, values and a log, and what is in it. Half
+// of its nodes are in the form of format 1.
 type rescueWorld struct {
 	t      *testing.T
 	fs     *vfs.MemFS
@@ -51,7 +52,12 @@ func newRescueWorld(t *testing.T, r *rand.Rand) *rescueWorld {
 		for range 1 + r.IntN(60) {
 			block := noise(r, 100+r.IntN(3000))
 			h := codec.Sum(block)
-			_, e := b.PutNode(h, block, make([]kv.Hint, r.IntN(3)))
+			var e error
+			if i%2 == 0 {
+				_, e = b.PutNode(h, block, make([]kv.Hint, r.IntN(3)))
+			} else {
+				_, e = putOfOne(b.(*batch), h, block, make([]kv.Hint, r.IntN(3)))
+			}
 			w.nodes[h], err = block, errors.Join(err, e)
 		}
 		for _, code := range []uint64{mh.SHA2_256, mh.BLAKE3, mh.SHA2_512} {

@@ -143,15 +143,13 @@ func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
 	if len(nodes[0].children) > 0 {
 		o.BlockSize = innerBlockBytes
 	}
-	var value []byte
+	var record []byte
 	return s.writeTable(path, o, func(w *sstable.Writer) error {
 		for _, n := range nodes {
 			var key [nodeKeyLen]byte
 			putNodeKey(key[:], n.at)
-			size := nodeValueLen(len(n.block), len(n.children))
-			value = slices.Grow(value[:0], size)[:size]
-			putNodeValue(value, n.block, n.children)
-			if err := w.Set(key[:], value); err != nil {
+			record = append(appendHead(record[:0], n.children), n.block...)
+			if err := w.Set(key[:], record); err != nil {
 				return err
 			}
 		}
@@ -179,12 +177,14 @@ func compressible(nodes []*pendingNode) bool {
 // hash once.
 func (s *Store) writeIndexTable(path string, nodes []*pendingNode) error {
 	list := byHash(nodes)
+	var place []byte
 	return s.writeTable(path, s.tables, func(w *sstable.Writer) error {
 		for i := range list {
 			var key [hashKeyLen]byte
 			n := list[i].node
 			putHashKey(key[:], &n.hash)
-			if err := w.Set(key[:], n.at[:]); err != nil {
+			place = appendPlace(place[:0], n.at)
+			if err := w.Set(key[:], place); err != nil {
 				return err
 			}
 		}

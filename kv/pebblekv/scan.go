@@ -33,7 +33,7 @@ func (s *Store) scanNodes(ctx context.Context) iter.Seq2[kv.StoredNode, error] {
 			if err != nil {
 				return n, false, err
 			}
-			_, block, err := splitNode(value)
+			block, err := blockOf(value)
 			if err != nil {
 				return n, false, err
 			}

@@ -14,7 +14,17 @@ import (
 
 // formatVersion is the version of the layout of keys and files. It changes
 // when an older release could no longer read what this one writes.
-const formatVersion = 1
+//
+//	1  an id takes 12 bytes in the records of inner nodes and in the index
+//	2  it takes as few as it can (record.go)
+//
+// Stores of the first are read and go on in the second: a batch that writes a state
+// stands before all nodes of its generation (P1), so none of these is in a store that
+// calls itself one of format 1.
+const (
+	formatVersion = 2
+	oldestFormat  = 1
+)
 
 // digest is the XOR of a hash of each ref and of each log record's number, so
 // that it follows a change without reading the rest. It finds damage and loss,
@@ -79,8 +89,9 @@ func parseState(b []byte) (s state, err error) {
 }
 
 func checkFormat(found uint32) error {
-	if found != formatVersion {
-		return fmt.Errorf("%w: the store has format %d, this release reads %d", kv.ErrFormat, found, formatVersion)
+	if found < oldestFormat || found > formatVersion {
+		return fmt.Errorf("%w: the store has format %d, this release reads %d to %d",
+			kv.ErrFormat, found, oldestFormat, formatVersion)
 	}
 	return nil
 }

@@ -210,7 +210,7 @@ func (y *sweep) node(c *cursor, this *span) error {
 	if err != nil {
 		return err
 	}
-	_, block, err := splitNode(value)
+	block, err := blockOf(value)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (u *Unit) add(key, value []byte) {
 	case blobSpace:
 		u.Blobs[string(key[1:])] = true
 	case nodeSpace:
-		if _, block, err := splitNode(value); err == nil {
+		if block, err := blockOf(value); err == nil {
 			u.Nodes[codec.Sum(block)] = true
 		}
 	case refSpace:
