@@ -103,7 +103,7 @@ func (b *Branch) baseOf(s kv.Behind, st *state) base {
 
 // follow comes after a fold was published: it says what the next base will be,
 // and which nodes nobody needs.
-func (b *Branch) follow(from, now *state, replaced []codec.Hash) {
+func (b *Branch) follow(from, now *state, replaced []prolly.Replaced) {
 	s := b.e.behind
 	if s == nil {
 		return
@@ -112,7 +112,11 @@ func (b *Branch) follow(from, now *state, replaced []codec.Hash) {
 	if now.ref.behind == nil || now.ref.commit != from.ref.commit || b.e.pins.hold(b) {
 		t.kept = s.Put()
 	} else {
-		s.Spare(replaced, t.kept)
+		hashes := make([]codec.Hash, len(replaced))
+		for i := range replaced {
+			hashes[i] = replaced[i].Hash
+		}
+		s.Spare(hashes, t.kept)
 	}
 	for _, l := range from.frozen() {
 		t.bytes += l.size()

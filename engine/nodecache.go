@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 	"github.com/go-ds-prolly/go-ds-prolly/prolly"
@@ -16,13 +15,14 @@ import (
 // al., NSDI 2024): a hand goes from the oldest node to the newest and takes the
 // first that was not asked for since it passed.
 //
-//	      newest                      hand        oldest
-//	 all ──►  n ⇄ r ⇄ n ⇄ n ⇄ r ⇄ n ⇄ n ⇄ r ⇄ n ⇄ n
-//	              │           │           │
-//	replaced ──►  3           2           1             leave first
+//	      oldest        hand                     newest
+//	   all │ n │ r │ n │ n │   │ r │ n │ n │ r │ n │ ◄──
+//	             │               │           │
+//	replaced ──► 1               2           3       leave first
 //
-// Nodes are spread over shards by their hashes. All methods may be called by
-// several goroutines at once.
+// What it knows of a node stands in the node's cell, so that to find, to let go
+// or to replace a node is to look at that node and no other. Nodes are spread over shards by
+// their hashes. All methods may be called by several goroutines at once.
 type nodeCache struct {
 	shards []cacheShard // a power of two
 }
@@ -32,26 +32,16 @@ const (
 	shardBytes  = 256 << 10 // at least
 )
 
-// cacheShard is a part of the cache, with a part of the room.
+// cacheShard is a part of the cache, with a part of the room. Its lock guards the
+// cells of its nodes, too.
 type cacheShard struct {
 	mu       sync.RWMutex
-	nodes    map[uint64]*cached // by the first bytes of the hash; of two that share them the later stays
-	newest   *cached
-	oldest   *cached
-	replaced []*cached // those that are still here leave first, in this order
-	hand     *cached   // nil: at the oldest
+	nodes    map[uint64]*prolly.Node // by the first bytes of the hash; of two that share them the later stays
+	all      []*prolly.Node          // oldest first; nil: that one left
+	replaced []*prolly.Node          // those that are still here leave first, in this order
+	hand     int                     // in all
 	size     int64
 	max      int64
-}
-
-// cached is a node in the cache.
-type cached struct {
-	hash       codec.Hash
-	node       *prolly.Node // nil: it left
-	weight     int64
-	asked      atomic.Bool // since the hand passed
-	replaced   bool
-	next, prev *cached // towards older, towards newer
 }
 
 func newNodeCache(bytes int64) *nodeCache {
@@ -61,7 +51,7 @@ func newNodeCache(bytes int64) *nodeCache {
 	}
 	c := &nodeCache{make([]cacheShard, n)}
 	for i := range c.shards {
-		c.shards[i].nodes, c.shards[i].max = map[uint64]*cached{}, bytes/n
+		c.shards[i].nodes, c.shards[i].max = map[uint64]*prolly.Node{}, bytes/n
 	}
 	return c
 }
@@ -88,52 +78,48 @@ func (c *nodeCache) get(h codec.Hash) (*prolly.Node, bool) {
 	s := c.shard(&h)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	e := s.nodes[cacheKey(&h)]
-	if e == nil || e.hash != h {
+	n := s.nodes[cacheKey(&h)]
+	if n == nil || n.Cell().Hash != h {
 		return nil, false
 	}
-	if !e.asked.Load() {
-		e.asked.Store(true)
-	}
-	return e.node, true
+	n.Cell().Ask()
+	return n, true
 }
 
-// set puts a node, in place of another of this hash.
+// set puts a node, which is in no other cache, in place of another of this hash.
 func (c *nodeCache) set(h codec.Hash, n *prolly.Node) {
 	s := c.shard(&h)
-	e := &cached{hash: h, node: n, weight: cacheWeight(n)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.nodes[cacheKey(&h)]; old != nil {
 		s.remove(old)
 	}
-	s.nodes[cacheKey(&h)] = e
-	s.push(e)
-	for s.size += e.weight; s.size > s.max; {
+	s.nodes[cacheKey(&h)] = n
+	s.push(h, n)
+	for s.size += cacheWeight(n); s.size > s.max; {
 		s.remove(s.victim())
 	}
 }
 
 // retire says that folds have replaced nodes.
-func (c *nodeCache) retire(nodes []codec.Hash) {
+func (c *nodeCache) retire(nodes []prolly.Replaced) {
 	for i := range nodes {
-		s := c.shard(&nodes[i])
+		s := c.shard(&nodes[i].Hash)
 		s.mu.Lock()
-		if e := s.nodes[cacheKey(&nodes[i])]; e != nil && e.hash == nodes[i] && !e.replaced {
-			s.retire(e)
+		if e := nodes[i].Node.Cell(); e.Held && !e.Replaced {
+			s.retire(nodes[i].Node)
 		}
 		s.mu.Unlock()
 	}
 }
 
-// retire notes that a node was replaced. It keeps its place in the list: to
-// move it would be to look at its neighbours, which are seldom at hand.
-func (s *cacheShard) retire(e *cached) {
+// retire notes that a node was replaced.
+func (s *cacheShard) retire(n *prolly.Node) {
 	if len(s.replaced) > 2*len(s.nodes) {
-		s.replaced = slices.DeleteFunc(s.replaced, func(e *cached) bool { return e.node == nil })
+		s.replaced = slices.DeleteFunc(s.replaced, func(n *prolly.Node) bool { return !n.Cell().Replaced })
 	}
-	e.replaced = true
-	s.replaced = append(s.replaced, e)
+	n.Cell().Replaced = true
+	s.replaced = append(s.replaced, n)
 }
 
 // drop removes the nodes for which f says so. It may ask the store: no lock is
@@ -142,16 +128,16 @@ func (c *nodeCache) drop(f func(codec.Hash) bool) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.RLock()
-		all := make([]*cached, 0, len(s.nodes))
-		for _, e := range s.nodes {
-			all = append(all, e)
+		all := make([]codec.Hash, 0, len(s.nodes))
+		for _, n := range s.nodes {
+			all = append(all, n.Cell().Hash)
 		}
 		s.mu.RUnlock()
-		for _, e := range all {
-			if f(e.hash) {
+		for _, h := range all {
+			if f(h) {
 				s.mu.Lock()
-				if e.node != nil {
-					s.remove(e)
+				if n := s.nodes[cacheKey(&h)]; n != nil && n.Cell().Hash == h {
+					s.remove(n)
 				}
 				s.mu.Unlock()
 			}
@@ -171,61 +157,74 @@ func (c *nodeCache) used() (bytes int64, nodes int) {
 }
 
 // victim chooses what leaves next. There is something.
-func (s *cacheShard) victim() *cached {
+func (s *cacheShard) victim() *prolly.Node {
 	for len(s.replaced) > 0 {
-		e := s.replaced[0]
+		n := s.replaced[0]
 		s.replaced[0] = nil
-		if s.replaced = s.replaced[1:]; e.node != nil {
-			return e
+		if s.replaced = s.replaced[1:]; n.Cell().Replaced {
+			return n
 		}
 	}
-	e := s.hand
-	if e == nil {
-		e = s.oldest
-	}
-	for e.asked.Load() {
-		e.asked.Store(false)
-		if e = e.prev; e == nil {
-			e = s.oldest
+	for {
+		if n := s.all[s.hand]; n != nil {
+			if !n.Cell().Asked() {
+				return n
+			}
+			n.Cell().Unask()
+		}
+		if s.hand++; s.hand == len(s.all) {
+			s.hand = 0
 		}
 	}
-	s.hand = e
-	return e
 }
 
 // remove has the cache, and with it the node's parent, forget a node (E14).
-func (s *cacheShard) remove(e *cached) {
-	s.take(e)
-	delete(s.nodes, cacheKey(&e.hash))
-	s.size -= e.weight
-	e.node.Forget()
-	e.node = nil
+func (s *cacheShard) remove(n *prolly.Node) {
+	e := n.Cell()
+	s.all[e.Place] = nil
+	if int(e.Place) == s.hand {
+		s.advance()
+	}
+	delete(s.nodes, cacheKey(&e.Hash))
+	s.size -= cacheWeight(n)
+	e.Held, e.Replaced = false, false
+	n.Forget()
 }
 
-// take takes a node out of the list.
-func (s *cacheShard) take(e *cached) {
-	if s.hand == e {
-		s.hand = e.prev
+// advance moves the hand from a node that left to the next, or back to the oldest.
+func (s *cacheShard) advance() {
+	for s.hand < len(s.all) && s.all[s.hand] == nil {
+		s.hand++
 	}
-	if e.next != nil {
-		e.next.prev = e.prev
-	} else {
-		s.oldest = e.prev
+	if s.hand == len(s.all) {
+		s.hand = 0
 	}
-	if e.prev != nil {
-		e.prev.next = e.next
-	} else {
-		s.newest = e.next
-	}
-	e.next, e.prev = nil, nil
 }
 
-func (s *cacheShard) push(e *cached) {
-	e.next = s.newest
-	if s.newest != nil {
-		s.newest.prev = e
-	} else {
-		s.oldest = e
+// push lists a node as the newest. Once most of those in the list have left, it
+// closes up.
+func (s *cacheShard) push(h codec.Hash, n *prolly.Node) {
+	if len(s.all) == cap(s.all) && len(s.all) > 2*len(s.nodes) {
+		s.closeUp()
 	}
-	s.newest = e
+	e := n.Cell()
+	e.Hash, e.Held, e.Place = h, true, int32(len(s.all))
+	e.Unask()
+	s.all = append(s.all, n)
+}
+
+func (s *cacheShard) closeUp() {
+	to, hand := 0, 0
+	for i, n := range s.all {
+		if i == s.hand {
+			hand = to
+		}
+		if n != nil {
+			n.Cell().Place = int32(to)
+			s.all[to] = n
+			to++
+		}
+	}
+	clear(s.all[to:])
+	s.all, s.hand = s.all[:to], hand
 }

@@ -112,7 +112,9 @@ func TestNodeCache(t *testing.T) {
 				c.set(h, n)
 				plain.set(h, n)
 			case 2:
-				c.retire([]codec.Hash{h})
+				if n, ok := s.nodes[cacheKey(&h)]; ok {
+					c.retire([]prolly.Replaced{{Hash: h, Node: n}})
+				}
 				plain.retire(h)
 			case 3:
 				c.drop(func(g codec.Hash) bool { return g == h })
@@ -133,6 +135,9 @@ func TestNodeCache(t *testing.T) {
 			if most := 2*len(s.nodes) + 2; len(s.replaced) > most {
 				t.Fatalf("seed %d, step %d: %d nodes wait, more than %d", seed, step, len(s.replaced), most)
 			}
+			if most := 4*len(s.nodes) + 16; len(s.all) > most {
+				t.Fatalf("seed %d, step %d: %d places, more than %d", seed, step, len(s.all), most)
+			}
 			bytes, nodes := c.used()
 			if bytes != plain.size() || bytes > 20_000 || nodes != len(plain.live)+len(plain.replaced) {
 				t.Fatalf("seed %d, step %d: %d bytes in %d nodes", seed, step, bytes, nodes)
@@ -142,23 +147,23 @@ func TestNodeCache(t *testing.T) {
 }
 
 // listed returns the nodes of a shard, oldest first.
-func (s *cacheShard) listed() (live, replaced []*cached) {
-	for e := s.oldest; e != nil; e = e.prev {
-		if !e.replaced {
-			live = append(live, e)
+func (s *cacheShard) listed() (live, replaced []*prolly.Node) {
+	for _, n := range s.all {
+		if n != nil && !n.Cell().Replaced {
+			live = append(live, n)
 		}
 	}
-	for _, e := range s.replaced {
-		if e.node != nil {
-			replaced = append(replaced, e)
+	for _, n := range s.replaced {
+		if n != nil && n.Cell().Replaced {
+			replaced = append(replaced, n)
 		}
 	}
 	return live, replaced
 }
 
-func sameNodes(got []*cached, want []plainCached) bool {
-	return slices.EqualFunc(got, want, func(a *cached, b plainCached) bool {
-		return a.hash == b.hash && a.node == b.node && a.asked.Load() == b.asked
+func sameNodes(got []*prolly.Node, want []plainCached) bool {
+	return slices.EqualFunc(got, want, func(a *prolly.Node, b plainCached) bool {
+		return a.Cell().Hash == b.hash && a == b.node && a.Cell().Asked() == b.asked
 	})
 }
 
@@ -200,7 +205,7 @@ func TestNodeCacheRace(t *testing.T) {
 				case 0, 1, 2:
 					c.set(hashes[i], nodes[i])
 				case 3:
-					c.retire(hashes[i : i+1])
+					c.retire([]prolly.Replaced{{Hash: hashes[i], Node: nodes[i]}})
 				default:
 					if n, ok := c.get(hashes[i]); ok && n != nodes[i] {
 						t.Errorf("node %d is another", i)

@@ -69,16 +69,11 @@ func (s *nodeStore) cached(h *codec.Hash) (*prolly.Node, error) {
 	return nil, nil
 }
 
-// unnoticed is how many hits by link the cache does not hear of, for each one
-// that it does: enough for it to know which nodes are in use.
-const unnoticed = 15
-
 // LoadChild implements prolly.ChildLoader.
 func (s *nodeStore) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*prolly.Node, error) {
 	if n := parent.Recall(i); n != nil && !s.closed.Load() {
-		if s.n.cacheHits.add(parent.Weight()+i)&unnoticed == 0 {
-			s.cache.get(parent.Child(i))
-		}
+		s.n.cacheHits.add(parent.Weight() + i)
+		n.Cell().Ask()
 		return n, nil
 	}
 	n, err := s.LoadNode(ctx, parent.Addr(i))

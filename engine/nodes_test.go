@@ -296,7 +296,7 @@ func (c *nodeCache) takeReplaced() (list []codec.Hash) {
 		s := &c.shards[i]
 		_, replaced := s.listed()
 		for _, e := range replaced {
-			list = append(list, e.hash)
+			list = append(list, e.Cell().Hash)
 			s.remove(e)
 		}
 	}

@@ -34,7 +34,7 @@ type writer struct {
 	pending pendingNodes
 	leaves  map[codec.Hash][]byte // pending, too, of a bulk writer
 	slab    []byte                // room for more of them
-	old     []codec.Hash          // nodes that the trees written have no place for
+	old     []prolly.Replaced     // nodes that the trees written have no place for
 }
 
 // pendingNodes are nodes that are not committed yet, so that no reader of the
@@ -119,10 +119,12 @@ func (w *writer) writeLeaf(ctx context.Context, h codec.Hash, block []byte) (pro
 // TakeNode implements prolly.NodeTaker.
 func (w *writer) TakeNode(ctx context.Context, h codec.Hash, n *prolly.Node) (prolly.Hint, error) {
 	at, err := w.put(ctx, h, n)
-	if err == nil && !w.memory {
-		w.nodes.cache.set(h, n) // its content is right, whatever becomes of the batch
+	if err != nil || w.memory {
+		n.Forget() // nobody is to remember what no cache holds
+		return at, err
 	}
-	return at, err
+	w.nodes.cache.set(h, n) // its content is right, whatever becomes of the batch
+	return at, nil
 }
 
 // put gives a node to the batch.
@@ -147,14 +149,14 @@ func (w *writer) putBlock(ctx context.Context, h codec.Hash, block []byte, child
 }
 
 // NodesReplaced implements prolly.NodeReplacer.
-func (w *writer) NodesReplaced(hashes []codec.Hash) {
+func (w *writer) NodesReplaced(nodes []prolly.Replaced) {
 	w.mu.Lock()
-	w.old = append(w.old, hashes...)
+	w.old = append(w.old, nodes...)
 	w.mu.Unlock()
 }
 
 // replaced returns the nodes that have no place in the trees written.
-func (w *writer) replaced() []codec.Hash {
+func (w *writer) replaced() []prolly.Replaced {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.old
@@ -270,7 +272,14 @@ func (w *writer) LoadChild(ctx context.Context, parent *prolly.Node, i int) (*pr
 	if n := parent.Recall(i); n != nil {
 		return n, nil
 	}
-	return w.LoadNode(ctx, parent.Addr(i))
+	a := parent.Addr(i)
+	if n, err := w.nodes.cached(&a.Hash); n != nil || err != nil {
+		if err == nil && n != emptyNode {
+			parent.Remember(i, n)
+		}
+		return n, err
+	}
+	return w.LoadNode(ctx, a)
 }
 
 // ReadNode implements prolly.NodeStore.

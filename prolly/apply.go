@@ -77,7 +77,7 @@ func buildAbove(ctx context.Context, ns NodeStore, level int, children *levelEdi
 	b := newBuilder(ctx, ns)
 	b.bound = most
 	for i, e := range children.inner {
-		if err := b.addChild(level, child{e, children.hints[i]}); err != nil {
+		if err := b.addChild(level, child{InnerEntry: e, hint: children.hints[i]}); err != nil {
 			return Tree{}, b.failed(err)
 		}
 	}
@@ -88,24 +88,25 @@ func buildAbove(ctx context.Context, ns NodeStore, level int, children *levelEdi
 // strictly ascending.
 type levelEdits struct {
 	items
-	del []bool
+	del  []bool
+	made []*Node // of inner: the child, if it is known; in step with inner only
 }
 
 func (s *levelEdits) clear(level int) {
 	s.items.reset(level)
-	s.del = s.del[:0]
+	s.del, s.made = s.del[:0], s.made[:0]
 }
 
 func (s *levelEdits) put(c child) {
 	s.inner = append(s.inner, c.InnerEntry)
 	s.hints = append(s.hints, c.hint)
-	s.del = append(s.del, false)
+	s.del, s.made = append(s.del, false), append(s.made, c.node)
 }
 
 func (s *levelEdits) delete(key []byte) {
 	s.inner = append(s.inner, codec.InnerEntry{Key: key})
 	s.hints = append(s.hints, Hint{})
-	s.del = append(s.del, true)
+	s.del, s.made = append(s.del, true), append(s.made, nil)
 }
 
 // leafEdits sorts the edits, keeps the last of each key, and writes long

@@ -35,7 +35,7 @@ func Assemble(ctx context.Context, ns NodeStore, leaves iter.Seq2[Child, error])
 		}
 		if err == nil {
 			last = append(last[:0], c.Key...)
-			err = b.emit(0, level, child{codec.InnerEntry{Key: c.Key, Child: c.Addr.Hash, Count: c.Entries, Bytes: c.Bytes}, c.Addr.Hint})
+			err = b.emit(0, level, child{InnerEntry: codec.InnerEntry{Key: c.Key, Child: c.Addr.Hash, Count: c.Entries, Bytes: c.Bytes}, hint: c.Addr.Hint})
 		}
 		if err != nil {
 			return Tree{}, b.failed(err)

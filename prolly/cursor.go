@@ -2,6 +2,8 @@ package prolly
 
 import (
 	"context"
+
+	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
 
 // cursor walks the items of one level of a tree, in either direction. It holds
@@ -44,6 +46,14 @@ func (c *cursor) addr() Addr {
 		return c.path[k].node.Addr(c.path[k].i)
 	}
 	return c.root
+}
+
+// hash is that of the node, looked for where it is at hand.
+func (c *cursor) hash() codec.Hash {
+	if h := c.node().cell.Hash; h != (codec.Hash{}) {
+		return h
+	}
+	return c.addr().Hash
 }
 
 // start puts the root of t on the path.

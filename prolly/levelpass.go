@@ -35,6 +35,7 @@ type levelPass struct {
 	emptied bool   // the level has no items any more
 
 	pending []rewrite // decided, not written: a region may still take them in
+	frames  []frame   // of those
 	floor   cursor    // where the last region stopped; no path before the first
 	whole   bool      // one region from end to end
 
@@ -71,7 +72,7 @@ func (p *levelPass) restart(whole bool) {
 	p.floor = cursor{}
 	p.whole = whole
 	p.weight, p.rewritten, p.untouched, p.moved = 0, 0, 0, false
-	p.pending = p.pending[:0]
+	p.pending, p.frames = p.pending[:0], p.frames[:0]
 	p.first, p.end, p.toEnd = cursor{}, cursor{}, false
 	p.w.old = p.w.old[:0]
 }
@@ -119,7 +120,7 @@ func (p *levelPass) edits() error {
 		case nothing:
 			e = end
 		case contentOnly:
-			p.pending = append(p.pending, rewrite{p.cur.clone(), e, end})
+			p.pending = append(p.pending, rewrite{p.keep(&p.cur), e, end})
 			e = end
 		case movesCuts:
 			var err error
@@ -133,6 +134,14 @@ func (p *levelPass) edits() error {
 	}
 	p.untouched += nodesFrom(&p.floor)
 	return nil
+}
+
+// keep returns a copy of a cursor that is good until the pass begins anew.
+func (p *levelPass) keep(c *cursor) cursor {
+	d, at := *c, len(p.frames)
+	p.frames = append(p.frames, c.path...)
+	d.path = p.frames[at:len(p.frames):len(p.frames)]
+	return d
 }
 
 // editsIn returns the end of the edits, from e on, that belong in the node at c.
@@ -213,7 +222,7 @@ func (p *levelPass) rewrite(r *rewrite) error {
 	}
 	p.rewritten++
 	p.touched(r.at, r.at)
-	p.w.replaced(r.at.addr().Hash)
+	p.w.replaced(r.at.hash(), r.at.node())
 	p.out.put(c)
 	return nil
 }
@@ -252,7 +261,20 @@ func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 	c.Key = p.arena.key(n, 0)
 	made := &Node{Node: n.With(block, c.Count, c.Bytes), hints: hints}
 	made.takeEdges(n)
+	if p.level > 0 {
+		p.handOn(n, made, r)
+	}
 	return c, true, p.w.putNode(&c, made)
+}
+
+// handOn has a node that is made of another take over the links to its children.
+func (p *levelPass) handOn(n, made *Node, r *rewrite) {
+	made.takeLinks(n)
+	for e := r.lo; e < r.hi; e++ {
+		if i, found := n.Find(p.in.key(e)); found {
+			made.relink(i, p.in.made[e])
+		}
+	}
 }
 
 // fits tells whether the values of a leaf that change, and what they change to,

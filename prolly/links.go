@@ -14,11 +14,14 @@ import (
 //	            ▲          │ from
 //	            └──────────┘
 //
+// A node that is made of another, with the same children but for a few, takes
+// over what that one remembers (takeLinks).
+//
 // The zero value leads nowhere.
 type links struct {
 	to atomic.Pointer[[]place] // of an inner node, made when the first is set
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // held while to changes or a place of it is set, and guards from
 	from *place     // that leads here; nil: none; noPlace: the node left the cache, for good
 }
 
@@ -35,21 +38,24 @@ func (n *Node) Recall(i int) *Node {
 	if to == nil {
 		return nil
 	}
-	return (*to)[i].Load()
+	child := (*to)[i].Load()
+	if n.links.to.Load() != to {
+		return nil // handed on meanwhile, so this may be another's child
+	}
+	return child
 }
 
 // Remember keeps child i of an inner node in mind until child.Forget; afterwards
 // it does nothing. Another parent that remembered the child does so no more. For
 // caches, of nodes that they hold.
 func (n *Node) Remember(i int, child *Node) {
+	n.links.mu.Lock() // a parent's before its child's: hashes allow no circle
+	defer n.links.mu.Unlock()
 	to := n.links.to.Load()
 	if to == nil {
 		made := make([]place, n.Len())
-		if n.links.to.CompareAndSwap(nil, &made) {
-			to = &made
-		} else {
-			to = n.links.to.Load()
-		}
+		to = &made
+		n.links.to.Store(to)
 	}
 	at := &(*to)[i]
 	l := &child.links
@@ -61,6 +67,28 @@ func (n *Node) Remember(i int, child *Node) {
 	l.empty(child)
 	l.from = at
 	at.Store(child)
+}
+
+// takeLinks has n, which nobody else has yet, remember what another node of as
+// many children did, which then remembers nothing. Children in which they differ
+// are for who calls.
+func (n *Node) takeLinks(o *Node) {
+	if o.links.to.Load() == nil {
+		return
+	}
+	o.links.mu.Lock()
+	defer o.links.mu.Unlock()
+	n.links.to.Store(o.links.to.Swap(nil))
+}
+
+// relink has n remember a new child i, or none, in place of what it took over.
+func (n *Node) relink(i int, child *Node) {
+	if to := n.links.to.Load(); to != nil {
+		(*to)[i].Store(nil) // the new one may have left the cache already
+	}
+	if child != nil {
+		n.Remember(i, child)
+	}
 }
 
 // Forget has the parent forget n, now and from now on. Caches call it when n

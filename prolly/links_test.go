@@ -65,6 +65,55 @@ func TestRemember(t *testing.T) {
 	want("the last", a, 2, nil)
 }
 
+// TestTakeLinks: what is made of a node remembers what that one did, but for what
+// is new in it; the old one does no more, and learns anew. Whoever recalls children of
+// the old one meanwhile gets those or none.
+func TestTakeLinks(t *testing.T) {
+	for round := range 300 {
+		old, made, leaves := linkNodes(t, 3)
+		_, _, others := linkNodes(t, 3)
+		for i, leaf := range leaves {
+			old.Remember(i, leaf)
+		}
+		if round%2 == 0 {
+			others[1].Forget() // it left the cache at once
+		}
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				for range 20 {
+					if c := old.Recall(1); c != nil && c != leaves[1] {
+						t.Error("the new child of another node")
+					}
+				}
+			})
+		}
+		all.Go(func() { old.Remember(1, leaves[1]) })
+		made.takeLinks(old)
+		made.relink(1, others[1])
+		made.relink(2, nil)
+		all.Wait()
+		second := others[1]
+		if round%2 == 0 {
+			second = nil
+		}
+		if made.Recall(0) != leaves[0] || made.Recall(1) != second || made.Recall(2) != nil {
+			t.Fatal("other children are remembered than were taken over")
+		}
+		if old.Recall(0) != nil || old.Recall(2) != nil {
+			t.Fatal("the old node remembers what was taken over")
+		}
+		for _, n := range append(leaves, others[1]) {
+			n.Forget()
+		}
+		for i := range leaves {
+			if made.Recall(i) != nil || old.Recall(i) != nil {
+				t.Fatal("a node that left the cache is remembered")
+			}
+		}
+	}
+}
+
 // TestRememberAtOnce: after Forget nothing leads to a node, although others
 // remember it meanwhile.
 func TestRememberAtOnce(t *testing.T) {

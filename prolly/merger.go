@@ -35,7 +35,7 @@ func (m *merger) enter(e int, prev *Node) {
 	a := m.cur.addr()
 	m.begun = begun{node: n, prev: prev, addr: a, clean: effect == nothing, fixed: effect != movesCuts}
 	gone := child{}
-	gone.Key, gone.Child = m.p.arena.key(n, 0), a.Hash
+	gone.Key, gone.Child, gone.node = m.p.arena.key(n, 0), a.Hash, n
 	m.p.region.gone = append(m.p.region.gone, gone)
 }
 

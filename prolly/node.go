@@ -15,6 +15,7 @@ type Node struct {
 	hints []Hint // of the children; nil when unknown
 	links links
 	edges edges
+	cell  Cell
 }
 
 // DecodeNode verifies that block hashes to h and is a well-formed node. It

@@ -15,13 +15,14 @@ type nodeWriter struct {
 	ns    NodeStore
 	block []byte // scratch
 
-	old []codec.Hash // nodes of the old tree that the new one has no place for
+	old []Replaced // nodes of the old tree that the new one has no place for
 }
 
 // child is a finished node as its parent needs it.
 type child struct {
 	codec.InnerEntry
 	hint Hint
+	node *Node // if it is known: the node, which a cache holds
 }
 
 func (c child) addr() Addr { return Addr{c.Child, c.hint} }
@@ -56,49 +57,51 @@ func (w *nodeWriter) write(s *items, lo, hi int) (child, error) {
 // put hashes and stores a block, and completes c.
 func (w *nodeWriter) put(c *child, block []byte, hints []Hint) error {
 	c.Child = codec.Sum(block)
-	hint, err := w.store(c.Child, block, hints)
-	if err != nil {
+	if t, ok := w.ns.(NodeTaker); ok && (len(hints) > 0 || t.TakesLeaves()) {
+		n := &Node{Node: codec.ViewNode(bytes.Clone(block))}
+		if n.Level() > 0 {
+			n.hints = slices.Clone(hints)
+		}
+		return w.give(c, t, n)
+	}
+	return w.store(c, block, hints)
+}
+
+// store gives a block to the store.
+func (w *nodeWriter) store(c *child, block []byte, hints []Hint) (err error) {
+	if c.hint, err = w.ns.WriteNode(w.ctx, c.Child, block, hints); err != nil {
 		return fmt.Errorf("prolly: write node: %w", err)
 	}
-	c.hint = hint
 	return nil
 }
 
-// store gives a node that was just encoded to the store.
-func (w *nodeWriter) store(h codec.Hash, block []byte, hints []Hint) (Hint, error) {
-	t, ok := w.ns.(NodeTaker)
-	if !ok || len(hints) == 0 && !t.TakesLeaves() {
-		return w.ns.WriteNode(w.ctx, h, block, hints)
+// give gives a node to a store that takes it as it is.
+func (w *nodeWriter) give(c *child, t NodeTaker, n *Node) (err error) {
+	if c.hint, err = t.TakeNode(w.ctx, c.Child, n); err != nil {
+		return fmt.Errorf("prolly: write node: %w", err)
 	}
-	n := &Node{Node: codec.ViewNode(bytes.Clone(block))}
-	if n.Level() > 0 {
-		n.hints = slices.Clone(hints)
-	}
-	return t.TakeNode(w.ctx, h, n)
+	c.node = n
+	return nil
 }
 
 // putNode is put for a node that nobody else has.
-func (w *nodeWriter) putNode(c *child, n *Node) (err error) {
+func (w *nodeWriter) putNode(c *child, n *Node) error {
 	c.Child = codec.Sum(n.Block())
 	if t, ok := w.ns.(NodeTaker); ok && (n.Level() > 0 || t.TakesLeaves()) {
-		c.hint, err = t.TakeNode(w.ctx, c.Child, n)
-	} else {
-		c.hint, err = w.ns.WriteNode(w.ctx, c.Child, n.Block(), n.hints)
+		return w.give(c, t, n)
 	}
-	if err != nil {
-		return fmt.Errorf("prolly: write node: %w", err)
-	}
-	return nil
+	return w.store(c, n.Block(), n.hints)
 }
 
 // replaced notes that a node of the old tree is not in the new one.
-func (w *nodeWriter) replaced(h codec.Hash) { w.old = append(w.old, h) }
+func (w *nodeWriter) replaced(h codec.Hash, n *Node) { w.old = append(w.old, Replaced{h, n}) }
 
 // tell tells the store which nodes were replaced.
 func (w *nodeWriter) tell() {
 	if r, ok := w.ns.(NodeReplacer); ok && len(w.old) > 0 {
 		r.NodesReplaced(w.old)
 	}
+	clear(w.old)
 	w.old = w.old[:0]
 }
 

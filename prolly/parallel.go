@@ -65,6 +65,9 @@ var passes = sync.Pool{New: func() any { return &levelPass{} }}
 // retained is up to how many items a pass's memory is kept.
 const retained = 1 << 10
 
+// passDepth is about how many frames a path has.
+const passDepth = 8
+
 // done gives the passes back. Nothing of them may be used afterwards.
 func (a *applier) done() {
 	for _, p := range a.passes {
@@ -79,7 +82,7 @@ func (a *applier) done() {
 // worth keeping.
 func (p *levelPass) release() bool {
 	r := &p.region
-	if max(cap(r.begun), cap(r.gone), cap(r.fresh), cap(p.pending), cap(p.outs[0].del), cap(p.outs[1].del), cap(p.w.old)) > retained {
+	if max(cap(r.begun), cap(r.gone), cap(r.fresh), cap(p.pending), cap(p.frames)/passDepth, cap(p.outs[0].del), cap(p.outs[1].del), cap(p.w.old)) > retained {
 		return false
 	}
 	p.ctx, p.old, p.w.ctx, p.w.ns = nil, Tree{}, nil, nil
@@ -90,12 +93,16 @@ func (p *levelPass) release() bool {
 	p.in, p.out, p.single = nil, nil, nil
 	p.cur, p.floor, p.first, p.end = cursor{}, cursor{}, cursor{}, cursor{}
 	clear(p.pending[:cap(p.pending)])
+	clear(p.frames[:cap(p.frames)])
 	clear(r.begun[:cap(r.begun)])
+	clear(p.w.old[:cap(p.w.old)])
 	clear(r.gone[:cap(r.gone)])
 	clear(r.fresh[:cap(r.fresh)])
 	r.items.wipe()
-	p.outs[0].wipe()
-	p.outs[1].wipe()
+	for i := range p.outs {
+		p.outs[i].wipe()
+		clear(p.outs[i].made[:cap(p.outs[i].made)])
+	}
 	return true
 }
 
@@ -312,12 +319,12 @@ func (s *levelEdits) slice(lo, hi int) *levelEdits {
 		t.leaf = s.leaf[lo:hi:hi]
 		return t
 	}
-	t.inner, t.hints = s.inner[lo:hi:hi], s.hints[lo:hi:hi]
+	t.inner, t.hints, t.made = s.inner[lo:hi:hi], s.hints[lo:hi:hi], s.made[lo:hi:hi]
 	return t
 }
 
 func (s *levelEdits) appendAll(o *levelEdits) {
 	s.inner = append(s.inner, o.inner...)
 	s.hints = append(s.hints, o.hints...)
-	s.del = append(s.del, o.del...)
+	s.del, s.made = append(s.del, o.del...), append(s.made, o.made...)
 }

@@ -72,8 +72,8 @@ func (s *recentStore) LoadNode(ctx context.Context, a Addr) (*Node, error) {
 }
 
 // NodesReplaced implements NodeReplacer.
-func (s *recentStore) NodesReplaced(hashes []codec.Hash) {
+func (s *recentStore) NodesReplaced(nodes []Replaced) {
 	if r, ok := s.NodeStore.(NodeReplacer); ok {
-		r.NodesReplaced(hashes)
+		r.NodesReplaced(nodes)
 	}
 }

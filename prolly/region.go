@@ -12,7 +12,7 @@ type region struct {
 	passed int     // of begun: how many stand before the item last asked for
 	chunk  chunker
 
-	gone  []child // old nodes, key and hash only
+	gone  []child // old nodes: key, hash and node only
 	fresh []child // new nodes
 }
 
@@ -177,7 +177,7 @@ func (p *levelPass) close(all bool) {
 			c = bytes.Compare(r.gone[i].Key, r.fresh[j].Key)
 		}
 		if c <= 0 && (c < 0 || r.gone[i].Child != r.fresh[j].Child) {
-			p.w.replaced(r.gone[i].Child)
+			p.w.replaced(r.gone[i].Child, r.gone[i].node)
 		}
 		switch {
 		case c < 0:

@@ -63,9 +63,9 @@ type BlobLoader interface {
 
 // NodeReplacer is an ability of a NodeStore that keeps nodes in memory: Apply
 // tells it which nodes of the old tree have no place in the new one, so that they
-// need not be kept for the new one's sake. The hashes must not be kept.
+// need not be kept for the new one's sake. The slice must not be kept.
 type NodeReplacer interface {
-	NodesReplaced(hashes []codec.Hash)
+	NodesReplaced(nodes []Replaced)
 }
 
 // NodeTaker is an ability of a NodeStore that keeps nodes in memory: it is given

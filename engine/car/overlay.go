@@ -60,11 +60,11 @@ func (o *overlay) WriteNode(ctx context.Context, h codec.Hash, block []byte, hin
 }
 
 // NodesReplaced implements prolly.NodeReplacer.
-func (o *overlay) NodesReplaced(hashes []codec.Hash) {
+func (o *overlay) NodesReplaced(nodes []prolly.Replaced) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, h := range hashes {
-		delete(o.nodes, h)
+	for i := range nodes {
+		delete(o.nodes, nodes[i].Hash)
 	}
 }
 

@@ -2,6 +2,7 @@ package pebblekv
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,9 +12,9 @@ import (
 	"github.com/go-ds-prolly/go-ds-prolly/kv"
 )
 
-// runsWaiting is how many runs may wait to be written while another is filled;
-// who would seal one more waits.
-const runsWaiting = 2
+// runsHeld is how many full runs may be in memory: one is filled while another is
+// written. Who would have more waits.
+const runsHeld = 2
 
 // behind holds the nodes that were put behind and are not written yet. Runs
 // are sealed when they are large enough, and written one after the other by a
@@ -23,9 +24,10 @@ type behind struct {
 	some  atomic.Int64 // nodes held; readers look no further when it is 0
 
 	mu      sync.RWMutex
-	byHash  map[codec.Hash]*pendingNode
+	byHash  pendingNodes
 	filling nodeRun
 	sealed  []*nodeRun // oldest first; the first may be being written
+	waiting int        // bytes of those
 	put     uint64
 	written uint64
 	bytes   uint64        // put so far
@@ -44,6 +46,52 @@ type pendingNode struct {
 	children []kv.Hint
 	number   uint64 // of all that were put behind
 	refs     int    // times put, less times spared; 0: not needed
+	next     *pendingNode
+}
+
+// pendingNodes are found by their hashes: in a map by the first bytes, and in a list
+// of those that share them.
+type pendingNodes struct {
+	m map[uint64]*pendingNode
+	n int
+}
+
+func pendingKey(h *codec.Hash) uint64 { return binary.LittleEndian.Uint64(h[:]) }
+
+// get returns nil when the node is not there.
+func (p *pendingNodes) get(h *codec.Hash) *pendingNode {
+	n := p.m[pendingKey(h)]
+	for n != nil && n.hash != *h {
+		n = n.next
+	}
+	return n
+}
+
+// put adds a node that is not there.
+func (p *pendingNodes) put(n *pendingNode) {
+	k := pendingKey(&n.hash)
+	n.next = p.m[k]
+	p.m[k] = n
+	p.n++
+}
+
+// remove takes out a node that is there.
+func (p *pendingNodes) remove(n *pendingNode) {
+	k := pendingKey(&n.hash)
+	p.n--
+	at := p.m[k]
+	if at == n {
+		if n.next == nil {
+			delete(p.m, k)
+		} else {
+			p.m[k] = n.next
+		}
+		return
+	}
+	for at.next != n {
+		at = at.next
+	}
+	at.next = n.next
 }
 
 // nodeRun is nodes that are written together.
@@ -55,7 +103,7 @@ type nodeRun struct {
 
 func (b *behind) init(limit int64) {
 	b.limit = int(limit)
-	b.byHash = map[codec.Hash]*pendingNode{}
+	b.byHash.m = map[uint64]*pendingNode{}
 	b.shrunk = make(chan struct{})
 	b.wake = make(chan struct{}, 1)
 	b.end, b.ended = make(chan struct{}), make(chan struct{})
@@ -68,8 +116,8 @@ func (b *behind) find(h codec.Hash) (n kv.Node, ok bool) {
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	p, ok := b.byHash[h]
-	if !ok {
+	p := b.byHash.get(&h)
+	if p == nil {
 		return n, false
 	}
 	n.Block = append(make([]byte, 0, len(p.block)), p.block...)
@@ -86,11 +134,11 @@ func (b *behind) at(h codec.Hash) (i id, ok bool) {
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	p, ok := b.byHash[h]
-	if ok {
-		i = p.at
+	p := b.byHash.get(&h)
+	if p == nil {
+		return i, false
 	}
-	return i, ok
+	return p.at, true
 }
 
 // add takes the nodes of a batch that is being committed.
@@ -103,18 +151,18 @@ func (b *behind) add(nodes []*pendingNode) {
 	for _, n := range nodes {
 		b.put++
 		b.bytes += uint64(len(n.block))
-		if old := b.byHash[n.hash]; old != nil {
+		if old := b.byHash.get(&n.hash); old != nil {
 			if !b.isSealed(old) {
 				old.refs++
 			}
 			continue
 		}
 		n.number, n.refs = b.put, 1
-		b.byHash[n.hash] = n
+		b.byHash.put(n)
 		b.filling.nodes = append(b.filling.nodes, n)
 		b.filling.size += len(n.block)
 	}
-	b.some.Store(int64(len(b.byHash)))
+	b.some.Store(int64(b.byHash.n))
 	if b.filling.size >= b.limit {
 		b.seal()
 	}
@@ -132,6 +180,7 @@ func (b *behind) seal() {
 	r.last = b.put
 	b.filling = nodeRun{}
 	b.sealed = append(b.sealed, &r)
+	b.waiting += r.size
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -142,18 +191,18 @@ func (b *behind) seal() {
 func (b *behind) spare(nodes []codec.Hash, after uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, h := range nodes {
-		n := b.byHash[h]
+	for i := range nodes {
+		n := b.byHash.get(&nodes[i])
 		if n == nil || n.number <= after || b.isSealed(n) {
 			continue
 		}
 		if n.refs--; n.refs == 0 {
-			delete(b.byHash, h)
+			b.byHash.remove(n)
 			b.filling.size -= len(n.block)
 			n.block, n.children = nil, nil
 		}
 	}
-	b.some.Store(int64(len(b.byHash)))
+	b.some.Store(int64(b.byHash.n))
 	b.tidy()
 }
 
@@ -166,16 +215,16 @@ func (b *behind) isSealed(n *pendingNode) bool {
 // are most of it. The lock is held.
 func (b *behind) tidy() {
 	const few = 1 << 12
-	if r := &b.filling; len(r.nodes) > few && len(b.byHash) < len(r.nodes)/2 {
+	if r := &b.filling; len(r.nodes) > few && b.byHash.n < len(r.nodes)/2 {
 		r.nodes = slices.DeleteFunc(r.nodes, func(n *pendingNode) bool { return n.refs == 0 })
 	}
 }
 
-// room waits until a run may be sealed, or for the store to get stuck.
+// room waits until there is room for more nodes, or for the store to get stuck.
 func (b *behind) room(ctx context.Context, f *failure) error {
 	for {
 		b.mu.RLock()
-		full, shrunk := len(b.sealed) > runsWaiting, b.shrunk
+		full, shrunk := len(b.sealed) > 0 && b.waiting+b.filling.size >= runsHeld*b.limit, b.shrunk
 		b.mu.RUnlock()
 		if !full {
 			return nil
@@ -247,13 +296,14 @@ func (b *behind) done(r *nodeRun, err error) {
 	defer b.mu.Unlock()
 	if err == nil {
 		for _, n := range r.nodes {
-			if b.byHash[n.hash] == n {
-				delete(b.byHash, n.hash)
+			if n.refs > 0 {
+				b.byHash.remove(n)
 			}
 		}
-		b.some.Store(int64(len(b.byHash)))
+		b.some.Store(int64(b.byHash.n))
 		b.written = r.last
 		b.sealed = b.sealed[1:]
+		b.waiting -= r.size
 		if len(b.sealed) == 0 && len(b.filling.nodes) == 0 {
 			b.written = b.put
 		}

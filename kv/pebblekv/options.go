@@ -24,7 +24,8 @@ type Options struct {
 	MemTableBytes int64
 
 	// RunBytes is how many bytes of nodes that were put behind gather before
-	// they are written; 0: 32 MiB. Up to four times as much is in memory.
+	// they are written; 0: 64 MiB. Up to twice as much is in memory, and what one
+	// batch puts.
 	RunBytes int64
 
 	// ReadOnly opens the store without writing anything; writes answer
@@ -54,7 +55,7 @@ type Options struct {
 const (
 	defaultCacheBytes    = 32 << 20
 	defaultMemTableBytes = 64 << 20
-	defaultRunBytes      = 32 << 20
+	defaultRunBytes      = 64 << 20
 	minMemTableBytes     = 64 << 10
 
 	// blobBytes is from which size on a blob lies in a file of values, apart
@@ -106,9 +107,10 @@ func (o *Options) pebbleOptions(cache *pebble.Cache, f *failure) *pebble.Options
 		ReadOnly:                    o.ReadOnly,
 		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       20,
-		L0StopWritesThreshold:       64,
+		L0CompactionThreshold:       40,
+		L0StopWritesThreshold:       100,
 		LBaseMaxBytes:               256 << 20,
+		WALBytesPerSync:             1 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
 	p.TargetFileSizes = [...]int64{64 << 20, 1 << 20, 4 << 20, 16 << 20, 32 << 20, 64 << 20, 64 << 20}

@@ -224,9 +224,9 @@ func (r *Run) scaleTable() *table {
 	return t
 }
 
-// RunBytes are what of ours takes nodes until they are written: four runs of
-// 32 MiB.
-const RunBytes = 4 * 32 << 20
+// RunBytes are what of ours takes nodes until they are written: two runs of
+// 64 MiB.
+const RunBytes = 2 * 64 << 20
 
 // besideCache is what a process of ours may hold beside its cache: three
 // memtables of 64 MiB, those runs, and what is due to neither.
