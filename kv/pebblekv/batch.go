@@ -27,6 +27,7 @@ const (
 type batch struct {
 	s       *Store
 	pb      *pebble.Batch // nil: spent
+	spare   *pebble.Batch // an empty one for Renew; nil: none
 	plan    kv.RefPlan
 	ops     []logOp
 	records []int  // where the values of log records begin in pb
@@ -68,9 +69,14 @@ func (s *Store) newPebbleBatch() *pebble.Batch {
 
 // Renew implements kv.Renewable.
 func (b *batch) Renew() {
-	if b.pb == nil {
-		*b = batch{s: b.s, pb: b.s.newPebbleBatch(), later: b.later, part: b.part, ops: b.ops[:0], records: b.records[:0]}
+	if b.pb != nil {
+		return
 	}
+	pb := b.spare
+	if pb == nil {
+		pb = b.s.newPebbleBatch()
+	}
+	*b = batch{s: b.s, pb: pb, later: b.later, part: b.part, ops: b.ops[:0], records: b.records[:0]}
 }
 
 // fits tells whether the batch may take n bytes more.

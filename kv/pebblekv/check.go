@@ -46,6 +46,9 @@ func (c *checker) check() (err error) {
 	if err := c.checkHead(); err != nil {
 		return err
 	}
+	if err := c.s.whole(c.ctx); err != nil {
+		return err
+	}
 	if err := c.s.await(func() error { c.snap = c.s.db.NewSnapshot(); return nil }); err != nil {
 		return err
 	}

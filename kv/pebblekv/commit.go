@@ -31,6 +31,11 @@ func (b *batch) Commit(ctx context.Context) (err error) {
 	if err := b.s.commit(ctx, b, pb); err != nil {
 		return err
 	}
+	if b.isSmall(pb) {
+		pb.Reset()
+		b.spare = pb
+		return nil
+	}
 	return pb.Close()
 }
 
@@ -70,7 +75,7 @@ func (s *Store) commit(ctx context.Context, b *batch, pb *pebble.Batch) error {
 	}
 	b.number(pb, next.sequence)
 	if b.speaksForItself() {
-		if err := s.apply(pb); err != nil {
+		if err := s.applyRecords(b, pb); err != nil {
 			return s.stop(err)
 		}
 		s.became(next)

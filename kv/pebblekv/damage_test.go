@@ -32,7 +32,7 @@ func tampered(t *testing.T, change func(db *pebble.DB, at id) error) (*vfs.MemFS
 		b := s.NewBatch()
 		err = errors.Join(err, b.AppendLog("main", seq, []byte("record")), b.Commit(context.Background()))
 	}
-	if err := errors.Join(err, change(s.db, idOf(at)), s.Close()); err != nil {
+	if err := errors.Join(err, s.whole(context.Background()), change(s.db, idOf(at)), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return fs, o

@@ -52,4 +52,7 @@
 //	    removing and the turn held; who makes something stay that is here already
 //	    says so with removing held for reading, and looks for it afterwards.
 //	P10 A node and its entry in the index are removed in one batch.
+//	P11 Log records that are committed may be held in memory, 16 KiB at most.
+//	    Pebble gets them, in order, before any other batch and any sync, and
+//	    before a log is read or the store is checked or closed.
 package pebblekv

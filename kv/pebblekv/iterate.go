@@ -121,10 +121,17 @@ func (s *Store) ReadLog(ctx context.Context, ref string, after uint64) iter.Seq2
 	if kv.CheckName(ref) != nil {
 		ref = "" // no ref has this name, and none has the empty one
 	}
-	return iterate(ctx, s, "read log", afterLog(ref, after), logEnd(ref),
+	records := iterate(ctx, s, "read log", afterLog(ref, after), logEnd(ref),
 		func(key, value []byte) (r kv.Record, ok bool, err error) {
 			_, seq, ok := parseLogKey(key)
 			_, data, err := parseRecord(value)
 			return kv.Record{Seq: seq, Data: append([]byte{}, data...)}, ok, err
 		})
+	return func(yield func(kv.Record, error) bool) {
+		if err := s.showHeld(ctx); err != nil {
+			yield(kv.Record{}, err)
+			return
+		}
+		records(yield)
+	}
 }

@@ -57,8 +57,15 @@ func (r *room) fresh(n int) {
 	r.data, r.used = 0, 0
 }
 
-// apply gives a batch to Pebble. The caller has the turn.
+// apply gives a batch to Pebble, behind the records held. The caller has the turn.
 func (s *Store) apply(pb *pebble.Batch) error {
+	if err := s.letGo(); err != nil {
+		return err
+	}
+	return s.applyNow(pb)
+}
+
+func (s *Store) applyNow(pb *pebble.Batch) error {
 	switch {
 	case s.room.has(pb):
 	case s.room.hadIfEmpty(pb):

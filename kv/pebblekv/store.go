@@ -35,6 +35,7 @@ type Store struct {
 	room room
 	st   state
 	logs map[string]*logState
+	held *pebble.Batch // records that are committed and Pebble has not got yet; nil: none
 
 	committed atomic.Uint64 // st.sequence, for who has not the turn
 	durable   atomic.Uint64 // sequence in the head record
@@ -198,6 +199,10 @@ func (s *Store) flush() (done bool, err error) {
 	}
 	if err := s.turn.take(background, s.failure); err != nil {
 		return false, err
+	}
+	if err := s.guard(s.letGo); err != nil {
+		s.turn.give()
+		return false, s.stop(err)
 	}
 	var flushed <-chan struct{}
 	begin := time.Now()

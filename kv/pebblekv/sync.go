@@ -101,6 +101,9 @@ func (s *Store) syncLog() (reached slot, wait func() error, err error) {
 		return slot{}, nil, err
 	}
 	defer s.turn.give()
+	if err := s.letGo(); err != nil {
+		return slot{}, nil, s.stop(err)
+	}
 	mark := s.db.NewBatch()
 	if err := mark.LogData(nil, nil); err != nil {
 		return slot{}, nil, s.stop(err)
