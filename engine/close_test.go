@@ -95,7 +95,10 @@ func branchCalls(b *Branch) calls {
 		"Delete":    func() error { return b.Delete(ctx, key) },
 		"Apply":     func() error { return b.Apply(ctx, nil) },
 		"Load":      func() error { return errorOf(b.Load(ctx, entries)) },
-		"Adopt":     func() error { return b.Adopt(ctx, func(*Adoption) error { return nil }) },
+		"LoadBatches": func() error {
+			return errorOf(b.LoadBatches(ctx, func(yield func([]prolly.Entry, error) bool) { yield([]prolly.Entry{{Key: key}}, nil) }))
+		},
+		"Adopt": func() error { return b.Adopt(ctx, func(*Adoption) error { return nil }) },
 		"Prove": func() error {
 			return errorOf(b.Prove(ctx, codec.Question{Ask: codec.AskKeys, Keys: [][]byte{[]byte("k")}}))
 		},
@@ -253,7 +256,7 @@ func TestReadOnly(t *testing.T) {
 		defer x.snap.Close()
 		defer x.m.Close()
 		defer x.tx.Discard()
-		writes := []string{"Put", "Delete", "Load", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC",
+		writes := []string{"Put", "Delete", "Load", "LoadBatches", "Fold", "Commit", "Update", "CreateBranch", "DeleteBranch", "Tag", "DeleteTag", "PutBlock", "GC",
 			"PutReader", "Merge", "Reset", "Revert", "Adopt", "RenameBranch", "Retain", "MarkShallow"}
 		x.each(t, func(name string, call func() error) {
 			_, method, _ := cutLast(name)
