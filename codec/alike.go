@@ -25,10 +25,20 @@ func (n *Node) SameFrom(i int, o *Node) (first int, ok bool) {
 
 // mismatch is how many bytes two slices of one length begin with alike.
 func mismatch(a, b []byte) int {
-	const stride = 256
 	at := 0
-	for at+stride <= len(a) && bytes.Equal(a[at:at+stride], b[at:at+stride]) {
-		at += stride
+	for _, stride := range [...]int{512, 64} {
+		for at+stride <= len(a) && bytes.Equal(a[at:at+stride], b[at:at+stride]) {
+			at += stride
+		}
 	}
 	return at + commonPrefix(a[at:], b[at:])
+}
+
+// SameChildren is how many children of an inner node from i on are those of another
+// from j on.
+func (n *Node) SameChildren(i int, o *Node, j int) int {
+	count := min(int(n.n)-i, int(o.n)-j)
+	a := n.block[int(n.links)+i*linkSize:][:count*linkSize]
+	b := o.block[int(o.links)+j*linkSize:][:count*linkSize]
+	return mismatch(a, b) / linkSize
 }

@@ -4,8 +4,40 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
+
+// TestSameChildren: inner nodes have as many children in common, from any on, as
+// their hashes say, whatever keys there are.
+func TestSameChildren(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 32))
+		make := func(n int) []InnerEntry {
+			entries := make([]InnerEntry, n)
+			for i := range entries {
+				entries[i] = InnerEntry{Key: fmt.Appendf(nil, "key/%0*d", 4+r.IntN(9), i), Child: Hash{byte(i)}, Count: 1, Bytes: 10}
+				if r.IntN(12) == 0 {
+					entries[i].Child[r.IntN(HashSize)]++
+				}
+			}
+			slices.SortFunc(entries, func(a, b InnerEntry) int { return bytes.Compare(a.Key, b.Key) })
+			return entries
+		}
+		a := ViewNode(AppendInner(nil, 1, make(2+r.IntN(60))))
+		b := ViewNode(AppendInner(nil, 1, make(2+r.IntN(60))))
+		for range 200 {
+			i, j := r.IntN(a.Len()), r.IntN(b.Len())
+			want := 0
+			for i+want < a.Len() && j+want < b.Len() && a.Child(i+want) == b.Child(j+want) {
+				want++
+			}
+			if got := a.SameChildren(i, &b, j); got != want {
+				t.Fatalf("seed %d: from %d and %d: %d, want %d", seed, i, j, got, want)
+			}
+		}
+	}
+}
 
 // TestSameFrom: two leaves of the same keys differ where their entries do; others
 // are not compared.

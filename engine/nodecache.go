@@ -59,7 +59,7 @@ func newNodeCache(bytes int64) *nodeCache {
 const (
 	// nodeOverhead is about what a cached node takes beside its block, and
 	// linkSize what its link to a child does.
-	nodeOverhead = 448
+	nodeOverhead = 480
 	linkSize     = 8
 )
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math/bits"
 
 	"github.com/go-ds-prolly/go-ds-prolly/codec"
 )
@@ -100,6 +101,7 @@ func (d *differ) run(from, to Tree) error {
 	if err := d.to.start(d.ctx, to); err != nil {
 		return err
 	}
+	d.twins(from.root.Hash, to.root.Hash)
 	for {
 		var more bool
 		var err error
@@ -124,10 +126,16 @@ func (d *differ) pair(f, t *sideFrame) (bool, error) {
 	if d.past(f.node, f.i) && d.past(t.node, t.i) {
 		return false, nil
 	}
+	if f.twin == t.node && f.i == t.i {
+		return d.known(f, t)
+	}
 	fl, tl := f.node.Level(), t.node.Level()
-	if fl == tl && fl > 0 && f.node.Child(f.i) == t.node.Child(t.i) {
-		skipEqual(f, t)
-		return true, nil
+	if fl == tl && fl > 0 {
+		if same := f.node.SameChildren(f.i, &t.node.Node, t.i); same > 0 {
+			f.i += same
+			t.i += same
+			return true, nil
+		}
 	}
 	c := compareKeys(f.node, f.i, t.node, t.i)
 	switch {
@@ -137,24 +145,58 @@ func (d *differ) pair(f, t *sideFrame) (bool, error) {
 		return d.alone(&d.to, nil, &d.to)
 	case fl == 0 && tl == 0:
 		return d.same(f, t)
-	}
-	if fl >= tl {
-		if err := d.from.down(d.ctx); err != nil {
-			return false, err
-		}
-	}
-	if tl >= fl {
+	case fl > tl:
+		return true, d.from.down(d.ctx)
+	case fl < tl:
 		return true, d.to.down(d.ctx)
 	}
-	return true, nil
+	return true, d.open(f, t)
 }
 
-// skipEqual passes the equal children that two heads begin.
-func skipEqual(f, t *sideFrame) {
-	for more := true; more; more = f.i < f.node.Len() && t.i < t.node.Len() && f.node.Child(f.i) == t.node.Child(t.i) {
-		f.i++
-		t.i++
+// open opens two heads of one level.
+func (d *differ) open(f, t *sideFrame) error {
+	from, to := f.node.Child(f.i), t.node.Child(t.i)
+	if err := d.from.down(d.ctx); err != nil {
+		return err
 	}
+	if err := d.to.down(d.ctx); err != nil {
+		return err
+	}
+	d.twins(from, to)
+	return nil
+}
+
+// twins notes which items differ of the two nodes entered last, by their hashes, when
+// one was made of the other.
+func (d *differ) twins(from, to codec.Hash) {
+	f, t := d.from.top(), d.to.top()
+	changed := t.node.since(from)
+	if changed == 0 {
+		changed = f.node.since(to)
+	}
+	if changed != 0 {
+		f.twin, f.changed = t.node, changed
+	}
+}
+
+// known goes on to the next items that differ of two nodes with the same keys.
+func (d *differ) known(f, t *sideFrame) (bool, error) {
+	rest := f.changed >> f.i
+	if rest == 0 {
+		f.i, t.i = f.node.Len(), t.node.Len()
+		return true, nil
+	}
+	f.i += bits.TrailingZeros64(rest)
+	t.i = f.i
+	if f.node.Level() > 0 {
+		if d.past(f.node, f.i) {
+			return false, nil
+		}
+		return true, d.open(f, t)
+	}
+	d.from.next()
+	d.to.next()
+	return d.emit(f, t)
 }
 
 // skipSame passes the equal entries that two heads begin, if any.

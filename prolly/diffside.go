@@ -24,6 +24,9 @@ type side struct {
 type sideFrame struct {
 	node *Node
 	i    int
+
+	twin    *Node  // a node of the other tree with the same keys; nil: none is known
+	changed uint64 // the items that are not the twin's, by bit
 }
 
 func (s *side) start(ctx context.Context, t Tree) error {
@@ -50,7 +53,7 @@ func (s *side) push(n *Node) {
 			i, _ = n.Find(s.lo)
 		}
 	}
-	s.path = append(s.path, sideFrame{n, i})
+	s.path = append(s.path, sideFrame{node: n, i: i})
 	s.reads++
 }
 
@@ -65,6 +68,9 @@ func (s *side) head() *sideFrame {
 	}
 	return nil
 }
+
+// top returns the frame of the node entered last.
+func (s *side) top() *sideFrame { return &s.path[len(s.path)-1] }
 
 // next passes the head.
 func (s *side) next() {

@@ -240,10 +240,14 @@ func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 		hints = make([]Hint, n.Len())
 		copy(hints, n.hints)
 	}
+	var changed uint64
 	for e := r.lo; e < r.hi; e++ {
 		i, found := n.Find(p.in.key(e))
 		if !found {
 			continue // deleted, and not there
+		}
+		if !p.sameItem(n, i, e) {
+			changed |= 1 << i // of use only if there is a bit for each
 		}
 		if p.level == 0 {
 			n.SetInline(block, i, p.in.leaf[e].Value)
@@ -263,6 +267,9 @@ func (p *levelPass) patch(r *rewrite) (c child, ok bool, err error) {
 	made.takeEdges(n)
 	if p.level > 0 {
 		p.handOn(n, made, r)
+	}
+	if n.Len() <= lineageItems {
+		made.lineage = lineage{r.at.hash(), changed}
 	}
 	return c, true, p.w.putNode(&c, made)
 }

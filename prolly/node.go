@@ -16,6 +16,8 @@ type Node struct {
 	links links
 	edges edges
 	cell  Cell
+
+	lineage lineage
 }
 
 // DecodeNode verifies that block hashes to h and is a well-formed node. It
