@@ -4,22 +4,32 @@ import (
 	"bytes"
 	"hash/maphash"
 	"slices"
+	"sort"
 	"sync/atomic"
 )
 
 // A bucket is some entries in the order in which they came, in words:
 //
-//	│ count │ hash … │ entry … │ prefix … │
+//	│ count │ hash … │ entry … │ prefix … │ sorted │ order, a byte an entry … │
 //
-// Nothing in it changes but the count, which is stored atomically and last. The
-// hashes tell keys apart, and the prefixes bring them into order, mostly without
-// fetching the keys.
+// Of what stands in front of "sorted" nothing changes but the count, which is stored
+// atomically and last. The hashes tell keys apart, and the prefixes bring them
+// into order, mostly without fetching the keys. Who sorts the entries leaves their
+// order behind for those who come later, be he the writer or a reader: "sorted"
+// says of how many it is. It grows, so that who finds it as it was before he
+// looked has seen one order.
 const (
 	bucketLen    = 64 // entries that there is room for
 	bucketHash   = 1  // 32 bits of the key's
 	bucketEntry  = bucketHash + bucketLen
-	bucketPrefix = bucketEntry + bucketLen // the upper 32 bits of the key's
-	bucketWords  = bucketPrefix + bucketLen
+	bucketPrefix = bucketEntry + bucketLen  // the upper 32 bits of the key's
+	bucketSorted = bucketPrefix + bucketLen // 0: no order is known; orderComing: soon
+	bucketOrder  = bucketSorted + 1
+	bucketWords  = bucketOrder + bucketLen/4
+
+	orderComing = 1
+	orderLeast  = 16 // entries of which an order is kept
+	orderBehind = 8  // entries that it is brought up to date by
 )
 
 var keySeed = maphash.MakeSeed()
@@ -164,7 +174,11 @@ func (o *overlay) sort(b uint32, dst *[bucketLen]ordered) int {
 		return 0
 	}
 	w := o.words.from(b)[:bucketWords]
+	known := atomic.LoadUint32(&w[bucketSorted]) // before the count, which is no smaller then
 	n := int(atomic.LoadUint32(&w[0]))
+	if known > orderComing && n-int(known) <= orderBehind && o.sortOn(w, dst, known, n) {
+		return n
+	}
 	var room [bucketLen]uint64 // prefixes, and the place of each
 	order := room[:n]
 	alike := true
@@ -177,13 +191,60 @@ func (o *overlay) sort(b uint32, dst *[bucketLen]ordered) int {
 	}
 	slices.Sort(order)
 	for i, x := range order {
-		j := uint32(x)
-		dst[i] = ordered{w[bucketPrefix+j], w[bucketHash+j], w[bucketEntry+j]}
+		dst[i] = bucketItem(w, uint32(x))
 		for ; i > 0 && x>>32 == order[i-1]>>32 && o.before(dst[i], dst[i-1]); i-- {
 			dst[i], dst[i-1] = dst[i-1], dst[i]
+			order[i], order[i-1] = order[i-1], order[i]
 		}
 	}
+	keepOrder(w, known, order)
 	return n
+}
+
+// bucketItem is entry i of a bucket.
+func bucketItem(w []uint32, i uint32) ordered {
+	return ordered{w[bucketPrefix+i], w[bucketHash+i], w[bucketEntry+i]}
+}
+
+// keepOrder leaves the order of a bucket's first entries in it, in the place of
+// one of fewer, unless somebody else does. The lower halves of order are the
+// places.
+func keepOrder(w []uint32, known uint32, order []uint64) {
+	if len(order) < orderLeast || known == orderComing || int(known) >= len(order) ||
+		!atomic.CompareAndSwapUint32(&w[bucketSorted], known, orderComing) {
+		return
+	}
+	for i := 0; i < len(order); i += 4 {
+		var four uint32
+		for j, x := range order[i:min(i+4, len(order))] {
+			four |= uint32(x) & 0xff << (8 * j)
+		}
+		atomic.StoreUint32(&w[bucketOrder+i/4], four)
+	}
+	atomic.StoreUint32(&w[bucketSorted], uint32(len(order)))
+}
+
+// sortOn is sort of a bucket of which the order of the first entries is known;
+// false, when it has just been replaced.
+func (o *overlay) sortOn(w []uint32, dst *[bucketLen]ordered, known uint32, n int) bool {
+	var four uint32
+	for i := range int(known) {
+		if i%4 == 0 {
+			four = atomic.LoadUint32(&w[bucketOrder+i/4])
+		}
+		dst[i] = bucketItem(w, four&0xff)
+		four >>= 8
+	}
+	if atomic.LoadUint32(&w[bucketSorted]) != known {
+		return false
+	}
+	for i := int(known); i < n; i++ {
+		x := bucketItem(w, uint32(i))
+		at := sort.Search(i, func(j int) bool { return o.before(x, dst[j]) })
+		copy(dst[at+1:i+1], dst[at:i])
+		dst[at] = x
+	}
+	return true
 }
 
 // tellApart is for a bucket w whose prefixes say nothing: it gives order others,
