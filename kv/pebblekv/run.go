@@ -132,16 +132,24 @@ func (s *Store) writeNodeTables(nodes []*pendingNode) (paths []string, err error
 // is read brings a dozen neighbours, which are soon asked for.
 const innerBlockBytes = 32 << 10
 
+// leafBlockBytes is the size of the blocks in which leaves lie, two or three, that are not
+// compressed: whoever looks up a key reads all of a block for the sake of one leaf.
+const leafBlockBytes = 9 << 9
+
 // writeNodeTable writes a table. It needs no filter: ids are asked for when they
 // are there.
 func (s *Store) writeNodeTable(path string, nodes []*pendingNode) error {
 	o := s.tables
 	o.FilterPolicy = nil
-	if !compressible(nodes) {
+	packed := compressible(nodes)
+	if !packed {
 		o.Compression = sstable.NoCompression
 	}
-	if len(nodes[0].children) > 0 {
+	switch {
+	case len(nodes[0].children) > 0:
 		o.BlockSize = innerBlockBytes
+	case !packed:
+		o.BlockSize = leafBlockBytes
 	}
 	var record []byte
 	return s.writeTable(path, o, func(w *sstable.Writer) error {
