@@ -56,30 +56,35 @@ func TestDiffAgainstModel(t *testing.T) {
 				from := randomModel(s, shape, n)
 				to := maps.Clone(from)
 				to.apply(s.edits(shape, 4*n+1, edits))
-				a, b := mustBuild(t, ns, from), mustBuild(t, ns, to)
-				for i := range 20 {
-					var r Range
-					if i > 0 {
-						r = s.span(shape, 4*n+1)
-						r.Reverse = false
-					}
-					var got []string
-					var st DiffStats
-					for c, err := range DiffCounted(ctx, a, b, r, &st) {
-						if err != nil {
-							t.Fatal(err)
-						}
-						checkChange(t, a, c, from, to)
-						got = append(got, string(c.Key))
-					}
-					if want := changed(t, a, from, to, r); !slices.Equal(got, want) {
-						t.Fatalf("%s n=%d edits=%d %+v: %d changes, want %d", shape, n, edits, r, len(got), len(want))
-					}
-					if st.NodesRead > st.NodesDiffering && i == 0 {
-						t.Fatalf("read %d nodes where %d differ", st.NodesRead, st.NodesDiffering)
-					}
-				}
+				diffAgainst(t, s, shape, n, 20, [2]Tree{mustBuild(t, ns, from), mustBuild(t, ns, to)}, [2]model{from, to})
 			}
+		}
+	}
+}
+
+// diffAgainst compares two trees, and spans of them, with their models.
+func diffAgainst(t *testing.T, s source, shape string, n, spans int, trees [2]Tree, models [2]model) {
+	t.Helper()
+	for i := range spans {
+		var r Range
+		if i > 0 {
+			r = s.span(shape, 4*n+1)
+			r.Reverse = false
+		}
+		var got []string
+		var st DiffStats
+		for c, err := range DiffCounted(ctx, trees[0], trees[1], r, &st) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkChange(t, trees[0], c, models[0], models[1])
+			got = append(got, string(c.Key))
+		}
+		if want := changed(t, trees[0], models[0], models[1], r); !slices.Equal(got, want) {
+			t.Fatalf("%s n=%d %+v: %d changes, want %d", shape, n, r, len(got), len(want))
+		}
+		if st.NodesRead > st.NodesDiffering && i == 0 {
+			t.Fatalf("read %d nodes where %d differ", st.NodesRead, st.NodesDiffering)
 		}
 	}
 }
